@@ -1,0 +1,1 @@
+//! The one integration binary: a list of its files and nothing else.
