@@ -16,7 +16,7 @@
 
 use crate::name::Address;
 use crate::secret::{FingerprintKey, InvalidValue, Secret};
-use crate::snapshot::{Attributes, Entry, Held, Version};
+use crate::snapshot::{Attributes, Entry, Held, Past, Version};
 use jiff::Timestamp;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
@@ -88,17 +88,6 @@ pub struct Record {
     pub absent_since: Option<(Version, Timestamp)>,
     /// Earlier states, newest first, in a vault.
     pub history: Vec<Past>,
-}
-
-/// An earlier state of an address.
-#[derive(Debug, Clone)]
-pub struct Past {
-    /// The value; `None` where the address was empty then.
-    pub value: Option<Secret>,
-    /// Its version.
-    pub version: Version,
-    /// When it was written.
-    pub modified: Timestamp,
 }
 
 /// Why bytes are no document of ours. Never holds a value.

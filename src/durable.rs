@@ -6,7 +6,7 @@
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The mode of whatever may hold a secret: readable and writable by its owner alone.
 pub const PRIVATE: u32 = 0o600;
@@ -14,38 +14,59 @@ pub const PRIVATE: u32 = 0o600;
 /// Ends the name of every temporary file, so that one pattern ignores them and finds those that a crash left.
 pub const TEMPORARY: &str = ".strongroom-tmp";
 
-/// Writes a file whole: after an error or a crash the old content stands, or the new one, never a part.
-///
-/// An error after the rename (the folder could not be flushed) is reported too; the new content then stands, but a power
-/// failure might still bring the old one back.
-pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let folder = folder_of(path);
-    let file = write_beside(path, bytes, mode)?;
-    file.persist(path).map_err(|error| error.error)?;
-    flush_folder(folder)
+/// New content that is on disk beside its target, and not yet in its place. Dropped, it is removed.
+pub struct Staged {
+    file: tempfile::NamedTempFile,
+    target: PathBuf,
 }
 
-/// Writes a file that must not be there yet; `AlreadyExists` where it is, and then nothing is changed.
-pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let file = write_beside(path, bytes, mode)?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    flush_folder(folder_of(path))
-}
-
-fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<tempfile::NamedTempFile> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+/// Writes and flushes new content beside its target, which is not touched.
+pub fn stage(target: &Path, bytes: &[u8], mode: u32) -> io::Result<Staged> {
+    let name = target.file_name().and_then(|name| name.to_str()).unwrap_or("file");
     // Born private: the mode that the target asks for is set only once the content is in.
     let mut file = tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .suffix(TEMPORARY)
         .permissions(Permissions::from_mode(PRIVATE))
-        .tempfile_in(folder_of(path))?;
+        .tempfile_in(folder_of(target))?;
     file.write_all(bytes)?;
     if mode != PRIVATE {
         file.as_file().set_permissions(Permissions::from_mode(mode))?;
     }
     file.as_file().sync_all()?;
-    Ok(file)
+    Ok(Staged { file, target: target.to_owned() })
+}
+
+impl Staged {
+    /// The staged file, for what must be set before it is in its place (its owner).
+    pub fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// Renames it over the target. After an error the target is what it was.
+    pub fn publish(self) -> io::Result<()> {
+        self.file.persist(&self.target).map(drop).map_err(|error| error.error)
+    }
+
+    /// Gives it its name where nothing has that name yet; `AlreadyExists` where something has.
+    pub fn publish_new(self) -> io::Result<()> {
+        self.file.persist_noclobber(&self.target).map(drop).map_err(|error| error.error)
+    }
+}
+
+/// Writes a file whole: after an error or a crash the old content stands, or the new one, never a part.
+///
+/// An error after the rename (the folder could not be flushed) is reported too; the new content then stands, but a power
+/// failure might still bring the old one back.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    stage(path, bytes, mode)?.publish()?;
+    flush_folder(folder_of(path))
+}
+
+/// Writes a file that must not be there yet; `AlreadyExists` where it is, and then nothing is changed.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    stage(path, bytes, mode)?.publish_new()?;
+    flush_folder(folder_of(path))
 }
 
 /// Makes a folder and its missing parents, private to the owner; one that is there keeps its mode.
@@ -82,7 +103,8 @@ pub fn sweep(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file is in; `.` for a bare name.
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -3,6 +3,7 @@
 
 pub mod document;
 pub mod durable;
+pub mod journal;
 pub mod manifest;
 pub mod name;
 pub mod plan;

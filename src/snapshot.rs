@@ -82,6 +82,17 @@ impl Entry {
     }
 }
 
+/// An earlier state of an address, as a place's history tells it.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// The value; `None` where the address was empty then.
+    pub value: Option<Secret>,
+    /// Its version.
+    pub version: Version,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
 /// What a place holds at the addresses that it was asked for. An address that is not in it is absent there.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {

@@ -1,1 +1,207 @@
-//! In progress.
+//! Places that hold values, behind one port.
+//!
+//! Owns the trait that the pipe talks to and the errors that stores speak in. It knows no place by name: each has a file
+//! of its own here.
+
+mod memory;
+mod vault;
+
+pub use memory::Memory;
+pub use vault::{HISTORY, Vault};
+
+use crate::name::{Address, Group};
+use crate::plan::Change;
+use crate::snapshot::{Past, Snapshot, Unit, Version};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A place that holds values.
+///
+/// A store says what one of its writes covers ([`Store::unit_of`]); the pipe groups changes accordingly and makes one
+/// call for each unit.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Which place of the world this is (`vault /srv/app/.strongroom/local.age`), so that an operation that was begun on
+    /// one is not resumed on another of the same name. Not secret.
+    fn location(&self) -> String;
+
+    /// What one write that changes this address covers.
+    fn unit_of(&self, address: &Address) -> Unit;
+
+    /// What the place holds at these addresses, all at once so that batches can cross groups. An address where nothing
+    /// is is not in the answer; every other failure is an error, never an absence.
+    async fn read(&self, addresses: &[Address]) -> Result<Snapshot, StoreError>;
+
+    /// Makes the changes of one unit in one call, if what is there is still what the plan was made against: `base` is
+    /// the version of the unit, and each change knows its own entry before. It never retries blindly.
+    async fn write(
+        &self,
+        unit: &Unit,
+        base: Option<&Version>,
+        operation: &OperationId,
+        changes: &[Change],
+    ) -> Receipt;
+
+    /// Waits until a write that was applied is in force. Most places have nothing to wait for; a deployment takes
+    /// minutes and may be rolled back, which is an error of kind [`ErrorKind::RolledBack`].
+    async fn settle(&self, _receipt: &Applied) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A place that can be asked what is there, where names are not all known from the manifest.
+#[async_trait]
+pub trait Discover {
+    /// Everything that is held in these groups, whatever the instances and keys are.
+    async fn walk(&self, groups: &[Group]) -> Result<Snapshot, StoreError>;
+}
+
+/// A place that keeps earlier values.
+#[async_trait]
+pub trait History {
+    /// The states of an address, the present one first. Empty where the place never held anything there.
+    async fn history(&self, address: &Address) -> Result<Vec<Past>, StoreError>;
+}
+
+/// What the truth of an environment may live in.
+pub trait Home: Store + Discover + History {}
+
+impl<T: Store + Discover + History> Home for T {}
+
+/// The stores of one environment by the name that plans use.
+pub type Stores = BTreeMap<crate::plan::Place, Box<dyn Store>>;
+
+/// The name of one operation, for people and for places that take a token to recognise a repeated call:
+/// `20260102-030405-k3x9pq`, in UTC. Sorts by time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(String);
+
+impl OperationId {
+    /// Takes the name of an operation that exists or shall exist: letters, digits and `-`.
+    pub fn parse(text: &str) -> Option<OperationId> {
+        let good = !text.is_empty() && text.len() <= 64;
+        let plain =
+            text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        (good && plain).then(|| OperationId(text.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub enum Receipt {
+    /// The place says that it is done.
+    Applied(Applied),
+    /// The place says that nothing was changed, and why.
+    NotApplied(StoreError),
+    /// No answer, or one that says neither: read back before anything else is done.
+    Unknown(StoreError),
+}
+
+/// What a place answers to a write that it made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The unit.
+    pub unit: Unit,
+    /// The unit's new version, where the place has versions.
+    pub version: Option<Version>,
+    /// The place's name for the call, for its owner's support desk. A write whose answer was lost has none.
+    pub request: Option<String>,
+}
+
+/// A failure of a place. Its text never holds a value.
+#[derive(Debug, thiserror::Error)]
+#[error("{location}{}: {message}", .address.as_ref().map(|address| format!(", {address}")).unwrap_or_default())]
+pub struct StoreError {
+    /// Decides what the pipe does next, and the exit code.
+    pub kind: ErrorKind,
+    /// The place, as [`Store::location`] tells it.
+    pub location: String,
+    /// The address, where one is to blame.
+    pub address: Option<Box<Address>>,
+    /// What went wrong, in lower case.
+    pub message: String,
+    /// What to do about it, as a sentence for the command line.
+    pub hint: Option<String>,
+    /// What the place, or the system, said.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The failures that callers tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The identity in use is not allowed to do this, or opens nothing here.
+    Denied,
+    /// Somebody else changed it after the plan was made.
+    Conflict,
+    /// The place is busy with somebody else's change.
+    Busy,
+    /// It may work when tried again (throttled, connection refused).
+    Transient,
+    /// The place took the change and gave it back.
+    RolledBack,
+    /// The place cannot hold this: an empty value, a name, a size.
+    Invalid,
+    /// What the place holds cannot be read: damaged, or made by a later version.
+    Damaged,
+    /// Everything else.
+    Failed,
+}
+
+impl StoreError {
+    /// An error about a place.
+    pub fn new(kind: ErrorKind, location: impl Into<String>, message: impl Into<String>) -> StoreError {
+        let (location, message) = (location.into(), message.into());
+        StoreError { kind, location, address: None, message, hint: None, source: None }
+    }
+
+    /// The same, about one address.
+    pub fn at(mut self, address: &Address) -> StoreError {
+        self.address = Some(Box::new(address.clone()));
+        self
+    }
+
+    /// The same, with what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> StoreError {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, with its cause.
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+/// Refuses a write whose changes were planned against something else than what is there now: the check of places that
+/// can look at every address of a unit in the moment of the write.
+pub fn unchanged_since(
+    location: &str,
+    changes: &[Change],
+    mut now: impl FnMut(&Address) -> Option<Version>,
+) -> Result<(), StoreError> {
+    for change in changes {
+        let planned = change.before.as_ref().and_then(|entry| entry.version.clone());
+        if planned != now(&change.address) {
+            let message = "somebody else changed it after the plan was made";
+            return Err(StoreError::new(ErrorKind::Conflict, location, message)
+                .at(&change.address)
+                .hint("look at what is there now, and run the command again"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,277 @@
+//! The lines of a journal: which steps there are, how they are written, and what they add up to.
+//!
+//! Owns the format `strongroom/journal` version 1: one JSON object in a line, with `at` and `state`. A line that a crash
+//! cut off, the last one, counts as not written.
+
+use super::JournalError;
+use crate::name::Address;
+use crate::plan::Place;
+use crate::snapshot::{Unit, Version};
+use crate::store::{Applied, OperationId};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::path::Path;
+
+pub(super) const FORMAT: &str = "strongroom/journal";
+pub(super) const VERSION: u64 = 1;
+
+/// One line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Line {
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
+    pub(super) at: Timestamp,
+    #[serde(flatten)]
+    pub(super) step: Step,
+}
+
+/// What happened. Writes are counted from 0 through all plans of the operation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum Step {
+    /// The first line.
+    Begun {
+        /// Always `strongroom/journal`.
+        format: String,
+        /// The version of the format.
+        version: u64,
+        /// The project.
+        project: String,
+        /// The environment.
+        environment: String,
+        /// The command, for people.
+        command: String,
+        /// The operation that this one undoes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undoes: Option<OperationId>,
+    },
+    /// A plan is sealed and was opened again; its writes follow those of the plans before.
+    Planned {
+        /// The number of the sealed file.
+        plan: usize,
+        /// The writes.
+        writes: Vec<PlannedWrite>,
+    },
+    /// The next thing is the call.
+    Intent {
+        /// Which write.
+        write: usize,
+    },
+    /// The place said that it is done, or reading back said so.
+    Applied {
+        /// Which write.
+        write: usize,
+        /// The unit's new version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+        /// The place's name for the call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
+    },
+    /// The place said that nothing was changed.
+    Refused {
+        /// Which write.
+        write: usize,
+        /// What it said.
+        reason: String,
+    },
+    /// There was no answer.
+    Unknown {
+        /// Which write.
+        write: usize,
+        /// What was seen instead.
+        reason: String,
+    },
+    /// The write is in force.
+    Settled {
+        /// Which write.
+        write: usize,
+    },
+    /// The place took the write back.
+    RolledBack {
+        /// Which write.
+        write: usize,
+        /// What it said.
+        reason: String,
+    },
+    /// The next thing is a call whose answer is a value that a server chooses.
+    Minting {
+        /// The name of the effect.
+        name: String,
+    },
+    /// The answer is sealed in `minted-NAME.age`.
+    Minted {
+        /// The name of the effect.
+        name: String,
+    },
+    /// The last line.
+    Ended {
+        /// How.
+        ending: Ending,
+        /// Why, where it is not plain.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ending {
+    /// Everything is in force and was read back.
+    Done,
+    /// Nothing was changed.
+    Nothing,
+    /// It had stopped midway, and what it had done was found undone.
+    Undone,
+}
+
+/// A write as the journal tells it: no values.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlannedWrite {
+    /// The place's name.
+    pub place: Place,
+    /// Which place of the world that is.
+    pub location: String,
+    /// The unit.
+    pub unit: String,
+    /// The version that the plan was made against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The addresses.
+    #[serde(serialize_with = "addresses_as_text", deserialize_with = "addresses_from_text")]
+    pub addresses: Vec<Address>,
+}
+
+impl PlannedWrite {
+    pub(super) fn places(&self) -> impl Iterator<Item = (Place, Address)> {
+        self.addresses.iter().map(|address| (self.place.clone(), address.clone()))
+    }
+}
+
+/// What the lines add up to.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) plans: usize,
+    pub(super) writes: Vec<PlannedWrite>,
+    pub(super) standings: Vec<WriteStanding>,
+    pub(super) minted: Vec<String>,
+    pub(super) touched: bool,
+    pub(super) ending: Option<Ending>,
+}
+
+/// How one write stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WriteStanding {
+    /// No call was made, or the place refused the last one: nothing of it is there.
+    Untouched,
+    /// A call was made and its end is not known.
+    Unknown,
+    /// The place has it.
+    Applied(Applied),
+    /// It is in force.
+    Settled,
+}
+
+impl Progress {
+    pub(super) fn of(lines: &[Line]) -> Progress {
+        let mut progress = Progress::default();
+        for line in lines {
+            progress.add(&line.step);
+        }
+        progress
+    }
+
+    pub(super) fn add(&mut self, step: &Step) {
+        match step {
+            Step::Begun { .. } => {}
+            Step::Planned { plan, writes } => {
+                self.plans = *plan;
+                self.standings.extend(writes.iter().map(|_| WriteStanding::Untouched));
+                self.writes.extend(writes.iter().cloned());
+            }
+            Step::Intent { write } => {
+                self.touched = true;
+                self.stand(*write, WriteStanding::Unknown);
+            }
+            Step::Unknown { write, .. } => self.stand(*write, WriteStanding::Unknown),
+            Step::Refused { write, .. } | Step::RolledBack { write, .. } => {
+                self.stand(*write, WriteStanding::Untouched);
+            }
+            Step::Applied { write, version, request } => {
+                let unit = self.writes.get(*write).map(|write| write.unit.clone()).unwrap_or_default();
+                let version = version.clone().map(Version);
+                let applied = Applied { unit: Unit(unit), version, request: request.clone() };
+                self.stand(*write, WriteStanding::Applied(applied));
+            }
+            Step::Settled { write } => self.stand(*write, WriteStanding::Settled),
+            Step::Minting { .. } => self.touched = true,
+            Step::Minted { name } => self.minted.push(name.clone()),
+            Step::Ended { ending, .. } => self.ending = Some(*ending),
+        }
+    }
+
+    fn stand(&mut self, write: usize, standing: WriteStanding) {
+        if let Some(slot) = self.standings.get_mut(write) {
+            *slot = standing;
+        }
+    }
+
+    pub(super) fn settled(&self) -> usize {
+        self.standings.iter().filter(|standing| **standing == WriteStanding::Settled).count()
+    }
+}
+
+/// The whole lines of a journal; what follows the last line end was cut off by a crash and is not one.
+pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Vec<Line>, JournalError> {
+    let whole = &text[..whole_length(text)];
+    let damaged = |reason: String| JournalError::Damaged { path: path.to_owned(), reason };
+    let mut lines = Vec::new();
+    for (index, line) in whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
+        let line: Line = serde_json::from_slice(line).map_err(|_| damaged(format!("line {}", index + 1)))?;
+        if let Step::Begun { format, version, .. } = &line.step {
+            if format != FORMAT {
+                return Err(damaged("it is not a strongroom journal".to_owned()));
+            }
+            if *version > VERSION {
+                return Err(damaged(format!("it is in format version {version}; upgrade strongroom")));
+            }
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// How many bytes belong to whole lines.
+pub(super) fn whole_length(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}
+
+fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+fn addresses_as_text<S: Serializer>(addresses: &[Address], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(addresses.iter().map(Address::to_string))
+}
+
+fn addresses_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Address>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+impl Serialize for OperationId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for OperationId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OperationId, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        OperationId::parse(&text).ok_or_else(|| serde::de::Error::custom("not the name of an operation"))
+    }
+}

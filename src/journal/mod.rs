@@ -1,0 +1,301 @@
+//! The journal: what every operation was going to do, what became of each call, and the sealed values before and after.
+//!
+//! Owns the folder of an environment's operations. Each has a folder of its own:
+//!
+//! ```text
+//! <state>/<project>/<environment>/20260102-030405-k3x9pq/
+//!   journal.jsonl    a line for each step, flushed before the next one; no values
+//!   plan-1.age       every value before and after, sealed, flushed and opened again before the first write
+//!   minted-NAME.age  an answer of a server that chose a value itself, sealed the moment it came
+//!   lock             held while a process works on it
+//! ```
+//!
+//! Sealed files are for the project's recipients and for this host's own identity (`<state>/host-identity.txt`, made on
+//! first use, opens nothing else), so that a host that holds only public keys can resume what it began. The journal
+//! never talks to a place: [`crate::apply`] does, and tells the journal.
+
+mod line;
+mod operation;
+
+pub use line::{Ending, Step};
+pub use operation::Operation;
+
+use crate::durable;
+use crate::name::{Address, Environment, Project};
+use crate::plan::Place;
+use crate::seal::{Identities, Recipient};
+use crate::store::OperationId;
+use jiff::Timestamp;
+use line::{Line, PlannedWrite};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How many finished operations are kept for `undo`; older ones are removed when a new one begins.
+pub const KEPT: usize = 200;
+
+/// What a program takes from outside of itself, given once by whoever runs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Outside {
+    /// The time.
+    pub clock: fn() -> Timestamp,
+    /// 32 bytes from the system's random source, new with every call.
+    pub random: fn() -> [u8; 32],
+}
+
+/// The operations of one environment on this host.
+pub struct Journal {
+    state: PathBuf,
+    folder: PathBuf,
+    project: Project,
+    environment: Environment,
+    recipients: Vec<Recipient>,
+    identities: Option<Arc<Identities>>,
+    outside: Outside,
+}
+
+/// A failure of the journal. Nothing was changed in any place where this is the error of a command that had not begun.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The state folder cannot be used.
+    #[error("the journal at {path} cannot be {action}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// "read", "written", "locked", …
+        action: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of an operation is not what was written.
+    #[error("{path} is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Neither this host's identity nor the person's opens the operation's values.
+    #[error(
+        "{path} cannot be opened here: it was sealed on another host, and no identity at hand is a recipient"
+    )]
+    CannotOpen {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Sealing failed.
+    #[error("the values of the operation cannot be sealed")]
+    Seal(#[from] crate::seal::SealError),
+    /// No operation has that name.
+    #[error("there is no operation {0}")]
+    Unknown(String),
+    /// Several operations start with that text.
+    #[error("several operations start with {0}; give more of the name")]
+    Ambiguous(String),
+    /// Another process works on it at this moment.
+    #[error("another process is working on operation {0} at this moment")]
+    Running(OperationId),
+}
+
+impl JournalError {
+    fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> JournalError {
+        let path = path.to_owned();
+        move |source| JournalError::Io { path, action, source }
+    }
+}
+
+/// What `operations` tells about one operation, without opening its values.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Its name.
+    pub id: OperationId,
+    /// When it began.
+    pub at: Timestamp,
+    /// The command that began it.
+    pub command: String,
+    /// The operation that it undoes.
+    pub undoes: Option<OperationId>,
+    /// Each address that it was to change, with its place.
+    pub addresses: Vec<(Place, Address)>,
+    /// How many writes are in force.
+    pub done: usize,
+    /// How many writes are planned.
+    pub total: usize,
+    /// Whether any call was made that may have changed something.
+    pub touched: bool,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// How an operation stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// A process is working on it.
+    Running,
+    /// It stopped midway: it can be resumed or undone.
+    Unfinished,
+    /// It is complete and verified.
+    Done,
+    /// It ended without having changed anything.
+    Nothing,
+    /// What it did was undone, or is being undone, by another operation.
+    Undone(OperationId),
+}
+
+impl Journal {
+    /// The journal of an environment below the state folder. Nothing is read or made yet.
+    pub fn new(
+        state: &Path,
+        (project, environment): (Project, Environment),
+        recipients: Vec<Recipient>,
+        identities: Option<Arc<Identities>>,
+        outside: Outside,
+    ) -> Journal {
+        let folder = state.join(project.as_str()).join(environment.as_str());
+        Journal { state: state.to_owned(), folder, project, environment, recipients, identities, outside }
+    }
+
+    /// Begins an operation that has planned nothing yet.
+    pub fn begin(&self, command: &str, undoes: Option<&OperationId>) -> Result<Operation, JournalError> {
+        durable::create_folder(&self.folder).map_err(JournalError::io(&self.folder, "made"))?;
+        self.prune()?;
+        Operation::begin(self, command, undoes)
+    }
+
+    /// Opens an operation to go on with it; nobody else can until it is dropped.
+    pub fn open(&self, id: &OperationId) -> Result<Operation, JournalError> {
+        Operation::open(self, id)
+    }
+
+    /// The operations, oldest first. Folders of an operation that died before its first line are not told.
+    pub fn list(&self) -> Result<Vec<Summary>, JournalError> {
+        let mut summaries = Vec::new();
+        for id in self.ids()? {
+            if let Some(summary) = self.summary(&id)? {
+                summaries.push(summary);
+            }
+        }
+        let undoings: Vec<_> = summaries
+            .iter()
+            .filter(|summary| summary.standing != Standing::Nothing)
+            .filter_map(|summary| Some((summary.undoes.clone()?, summary.id.clone())))
+            .collect();
+        for summary in &mut summaries {
+            let by = undoings.iter().find(|(undone, _)| *undone == summary.id);
+            if let (Some((_, by)), Standing::Done | Standing::Unfinished) = (by, &summary.standing) {
+                summary.standing = Standing::Undone(by.clone());
+            }
+        }
+        Ok(summaries)
+    }
+
+    /// The operation whose name is, or starts with, the text.
+    pub fn find(&self, text: &str) -> Result<Summary, JournalError> {
+        let mut found: Vec<_> =
+            self.list()?.into_iter().filter(|summary| summary.id.as_str().starts_with(text)).collect();
+        match found.len() {
+            0 => Err(JournalError::Unknown(text.escape_debug().take(80).collect())),
+            1 => Ok(found.remove(0)),
+            _ => match found.iter().position(|summary| summary.id.as_str() == text) {
+                Some(exact) => Ok(found.remove(exact)),
+                None => Err(JournalError::Ambiguous(text.to_owned())),
+            },
+        }
+    }
+
+    fn ids(&self) -> Result<Vec<OperationId>, JournalError> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(JournalError::io(&self.folder, "read")(error)),
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(JournalError::io(&self.folder, "read"))?.file_name();
+            ids.extend(name.to_str().and_then(OperationId::parse));
+        }
+        ids.sort();
+        Ok(ids)
+    }
+
+    fn summary(&self, id: &OperationId) -> Result<Option<Summary>, JournalError> {
+        let folder = self.folder.join(id.as_str());
+        let path = folder.join(operation::LINES);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            // Removed by a process that prunes, or debris of one that died before the first line.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(JournalError::io(&path, "read")(error)),
+        };
+        let lines = line::parse(&path, &text)?;
+        let Some(Line { at, step: Step::Begun { command, undoes, .. } }) = lines.first() else {
+            return Ok(None);
+        };
+        let progress = line::Progress::of(&lines);
+        let standing = match progress.ending {
+            Some(Ending::Done) => Standing::Done,
+            Some(Ending::Nothing) => Standing::Nothing,
+            Some(Ending::Undone) => Standing::Undone(id.clone()),
+            None if self.is_running(&folder) => Standing::Running,
+            None if progress.writes.is_empty() && !progress.touched => Standing::Nothing,
+            None => Standing::Unfinished,
+        };
+        Ok(Some(Summary {
+            id: id.clone(),
+            at: *at,
+            command: command.clone(),
+            undoes: undoes.clone(),
+            addresses: progress.writes.iter().flat_map(PlannedWrite::places).collect(),
+            done: progress.settled(),
+            total: progress.writes.len(),
+            touched: progress.touched,
+            standing,
+        }))
+    }
+
+    fn is_running(&self, folder: &Path) -> bool {
+        let lock = File::open(folder.join(operation::LOCK));
+        matches!(lock.map(|lock| lock.try_lock_shared()), Ok(Err(TryLockError::WouldBlock)))
+    }
+
+    /// Removes the oldest finished operations past [`KEPT`], and what died before its first line.
+    fn prune(&self) -> Result<(), JournalError> {
+        let ids = self.ids()?;
+        let surplus = ids.len().saturating_sub(KEPT);
+        for id in &ids[..surplus] {
+            let folder = self.folder.join(id.as_str());
+            let standing = self.summary(id)?.map(|summary| summary.standing);
+            let over = !matches!(standing, Some(Standing::Running | Standing::Unfinished));
+            if over && !self.is_running(&folder) {
+                std::fs::remove_dir_all(&folder).map_err(JournalError::io(&folder, "removed"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// This host's own identity, made on first use.
+    fn host(&self) -> Result<Identities, JournalError> {
+        let path = self.state.join("host-identity.txt");
+        loop {
+            match std::fs::read(&path).map(zeroize::Zeroizing::new) {
+                Ok(text) => {
+                    return Identities::parse(&text, &mut || None)
+                        .map_err(|error| JournalError::Damaged { path, reason: error.to_string() });
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(JournalError::io(&path, "read")(error)),
+            }
+            durable::create_folder(&self.state).map_err(JournalError::io(&self.state, "made"))?;
+            match durable::create(&path, Identities::generate().to_file().as_bytes(), durable::PRIVATE) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(JournalError::io(&path, "written")(error));
+                }
+                // Made by us, or by a process that was quicker: either way it is there now.
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! One operation on disk: its lock, its lines, its sealed values.
+
+use super::line::{FORMAT, Line, PlannedWrite, Progress, VERSION, WriteStanding, parse, whole_length};
+use super::{Ending, Journal, JournalError, Step};
+use crate::document::{Document, Kind, Record, Section, State};
+use crate::durable;
+use crate::plan::{Change, Plan, Want, Wanted, Write};
+use crate::seal::{self, Identities, OpenError, Recipient};
+use crate::secret::{FingerprintKey, Secret};
+use crate::snapshot::{Entry, Unit, Version};
+use crate::store::{Applied, OperationId, Stores};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+pub(super) const LINES: &str = "journal.jsonl";
+pub(super) const LOCK: &str = "lock";
+
+/// An operation that this process works on. Nobody else can until it is dropped.
+pub struct Operation {
+    id: OperationId,
+    folder: PathBuf,
+    names: (String, String),
+    command: String,
+    undoes: Option<OperationId>,
+    key: FingerprintKey,
+    writes: Vec<Write>,
+    locations: Vec<String>,
+    progress: Progress,
+    recipients: Vec<Recipient>,
+    keys: Vec<std::sync::Arc<Identities>>,
+    clock: fn() -> Timestamp,
+    lines: File,
+    _lock: File,
+}
+
+impl Operation {
+    pub(super) fn begin(
+        journal: &Journal,
+        command: &str,
+        undoes: Option<&OperationId>,
+    ) -> Result<Operation, JournalError> {
+        let host = std::sync::Arc::new(journal.host()?);
+        let now = (journal.outside.clock)();
+        let id = name((journal.outside.random)(), now);
+        let folder = journal.folder.join(id.as_str());
+        std::fs::create_dir(&folder).map_err(JournalError::io(&folder, "made"))?;
+        let lock = lock(&folder, &id)?;
+        let lines = open_lines(&folder)?;
+        let mut operation = Operation {
+            id,
+            names: (journal.project.to_string(), journal.environment.to_string()),
+            command: command.to_owned(),
+            undoes: undoes.cloned(),
+            key: FingerprintKey::new((journal.outside.random)()),
+            writes: Vec::new(),
+            locations: Vec::new(),
+            progress: Progress::default(),
+            recipients: journal.recipients.iter().cloned().chain(host.recipients()).collect(),
+            keys: std::iter::once(host).chain(journal.identities.clone()).collect(),
+            clock: journal.outside.clock,
+            lines,
+            folder,
+            _lock: lock,
+        };
+        operation.record(Step::Begun {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            project: operation.names.0.clone(),
+            environment: operation.names.1.clone(),
+            command: command.to_owned(),
+            undoes: undoes.cloned(),
+        })?;
+        for folder in [&operation.folder, &journal.folder] {
+            durable::flush_folder(folder).map_err(JournalError::io(folder, "flushed"))?;
+        }
+        Ok(operation)
+    }
+
+    pub(super) fn open(journal: &Journal, id: &OperationId) -> Result<Operation, JournalError> {
+        let folder = journal.folder.join(id.as_str());
+        if !folder.is_dir() {
+            return Err(JournalError::Unknown(id.to_string()));
+        }
+        let lock = lock(&folder, id)?;
+        let path = folder.join(LINES);
+        let text = std::fs::read(&path).map_err(JournalError::io(&path, "read"))?;
+        let parsed = parse(&path, &text)?;
+        let Some(Line { step: Step::Begun { command, undoes, .. }, .. }) = parsed.first() else {
+            return Err(JournalError::Unknown(id.to_string()));
+        };
+        let lines = open_lines(&folder)?;
+        // A line that a crash cut off was never written; the next one must not be glued to it.
+        lines.set_len(whole_length(&text) as u64).map_err(JournalError::io(&path, "written"))?;
+        let host = std::sync::Arc::new(journal.host()?);
+        let mut operation = Operation {
+            id: id.clone(),
+            names: (journal.project.to_string(), journal.environment.to_string()),
+            command: command.clone(),
+            undoes: undoes.clone(),
+            key: FingerprintKey::new((journal.outside.random)()),
+            writes: Vec::new(),
+            locations: Vec::new(),
+            progress: Progress::of(&parsed),
+            recipients: journal.recipients.iter().cloned().chain(host.recipients()).collect(),
+            keys: std::iter::once(host).chain(journal.identities.clone()).collect(),
+            clock: journal.outside.clock,
+            lines,
+            folder,
+            _lock: lock,
+        };
+        operation.load_plans(&parsed)?;
+        Ok(operation)
+    }
+
+    fn load_plans(&mut self, lines: &[Line]) -> Result<(), JournalError> {
+        for line in lines {
+            if let Step::Planned { plan, writes } = &line.step {
+                let path = self.plan_path(*plan);
+                let document = self.open_document(&path)?;
+                if let Some(key) = &document.fingerprint_key {
+                    self.key = key.clone();
+                }
+                for write in writes {
+                    self.locations.push(write.location.clone());
+                    self.writes.push(read_write(&document, write).ok_or_else(|| JournalError::Damaged {
+                        path: path.clone(),
+                        reason: "it does not have the addresses that the journal names".to_owned(),
+                    })?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &OperationId {
+        &self.id
+    }
+
+    /// The command that began it.
+    pub fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// The operation that this one undoes.
+    pub fn undoes(&self) -> Option<&OperationId> {
+        self.undoes.as_ref()
+    }
+
+    /// The key of its fingerprints: the same each time the operation is opened.
+    pub fn key(&self) -> &FingerprintKey {
+        &self.key
+    }
+
+    /// Its writes, in the order in which they are made.
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
+    /// Which place of the world a write was planned for.
+    pub fn location(&self, write: usize) -> &str {
+        &self.locations[write]
+    }
+
+    /// Whether any call was made that may have changed something.
+    pub fn touched(&self) -> bool {
+        self.progress.touched
+    }
+
+    /// How it ended, if it did.
+    pub fn ending(&self) -> Option<Ending> {
+        self.progress.ending
+    }
+
+    /// Whether a call was made for this write that may have changed something, and was not refused.
+    pub fn may_have_written(&self, write: usize) -> bool {
+        self.progress.standings[write] != WriteStanding::Untouched
+    }
+
+    /// What the place answered to a write that is not yet known to be in force.
+    pub fn awaiting(&self, write: usize) -> Option<&Applied> {
+        match &self.progress.standings[write] {
+            WriteStanding::Applied(applied) => Some(applied),
+            WriteStanding::Untouched | WriteStanding::Unknown | WriteStanding::Settled => None,
+        }
+    }
+
+    /// Adds a plan: its values are sealed, on disk, and have been opened again when this returns.
+    pub fn plan(&mut self, plan: &Plan, stores: &Stores) -> Result<(), JournalError> {
+        let number = self.progress.plans + 1;
+        let document = self.document(plan);
+        let path = self.plan_path(number);
+        self.keep(&path, &document.to_json())?;
+        let location =
+            |write: &Write| stores.get(&write.place).map(|store| store.location()).unwrap_or_default();
+        let writes: Vec<_> = plan
+            .writes
+            .iter()
+            .map(|write| PlannedWrite {
+                place: write.place.clone(),
+                location: location(write),
+                unit: write.unit.0.clone(),
+                base: write.base.as_ref().map(|base| base.0.clone()),
+                addresses: write.changes.iter().map(|change| change.address.clone()).collect(),
+            })
+            .collect();
+        self.locations.extend(writes.iter().map(|write| write.location.clone()));
+        self.writes.extend(plan.writes.iter().cloned());
+        self.record(Step::Planned { plan: number, writes })
+    }
+
+    /// Writes a line and flushes it; when this returns, a crash does not undo it.
+    pub fn record(&mut self, step: Step) -> Result<(), JournalError> {
+        let line = Line { at: (self.clock)(), step };
+        let mut text = serde_json::to_vec(&line).expect("a line of strings always serialises");
+        text.push(b'\n');
+        let path = self.folder.join(LINES);
+        self.lines.write_all(&text).map_err(JournalError::io(&path, "written"))?;
+        self.lines.sync_data().map_err(JournalError::io(&path, "flushed"))?;
+        self.progress.add(&line.step);
+        Ok(())
+    }
+
+    /// The answer of an effect that was sealed earlier, if it was.
+    pub fn minted(&self, effect: &str) -> Result<Option<Secret>, JournalError> {
+        let path = self.minted_path(effect);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = self.open_sealed(&path)?;
+        let secret = Secret::from_bytes(bytes.to_vec())
+            .map_err(|error| JournalError::Damaged { path, reason: error.to_string() })?;
+        Ok(Some(secret))
+    }
+
+    /// Seals the answer of an effect, before anybody looks into it.
+    pub fn keep_minted(&mut self, effect: &str, answer: &[u8]) -> Result<(), JournalError> {
+        self.keep(&self.minted_path(effect), answer)?;
+        self.record(Step::Minted { name: effect.to_owned() })
+    }
+
+    fn document(&self, plan: &Plan) -> Document {
+        let mut sections: BTreeMap<(&str, bool), BTreeMap<_, Record>> = BTreeMap::new();
+        for (place, change) in plan.changes() {
+            let before = Record { entry: change.before.clone(), ..Record::default() };
+            let after = match &change.after {
+                Want::Absent => Record::default(),
+                Want::Present(wanted) => {
+                    let (held, attributes) = (wanted.held.clone(), wanted.attributes.clone());
+                    let entry = Entry { held, attributes, version: None, modified: None };
+                    Record { entry: Some(entry), ..Record::default() }
+                }
+            };
+            sections.entry((place.as_str(), false)).or_default().insert(change.address.clone(), before);
+            sections.entry((place.as_str(), true)).or_default().insert(change.address.clone(), after);
+        }
+        let section = |((place, after), records): ((&str, bool), _)| Section {
+            place: place.to_owned(),
+            state: if after { State::After } else { State::Before },
+            records,
+        };
+        Document {
+            kind: Kind::Operation,
+            project: self.names.0.clone(),
+            environment: self.names.1.clone(),
+            created: (self.clock)(),
+            fingerprint_key: Some(self.key.clone()),
+            sections: sections.into_iter().map(section).collect(),
+        }
+    }
+
+    /// Seals bytes into a file and opens the file again.
+    fn keep(&self, path: &Path, plain: &[u8]) -> Result<(), JournalError> {
+        let sealed = seal::seal(plain, &self.recipients)?;
+        durable::replace(path, &sealed, durable::PRIVATE).map_err(JournalError::io(path, "written"))?;
+        if self.open_sealed(path)?.as_slice() == plain {
+            Ok(())
+        } else {
+            let reason = "what was sealed does not open to the same bytes".to_owned();
+            Err(JournalError::Damaged { path: path.to_owned(), reason })
+        }
+    }
+
+    fn open_document(&self, path: &Path) -> Result<Document, JournalError> {
+        let text = self.open_sealed(path)?;
+        Document::from_json(&text)
+            .map_err(|error| JournalError::Damaged { path: path.to_owned(), reason: error.to_string() })
+    }
+
+    fn open_sealed(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>, JournalError> {
+        let sealed = std::fs::read(path).map_err(JournalError::io(path, "read"))?;
+        let mut failure = OpenError::WrongIdentity;
+        for identities in &self.keys {
+            match seal::open(&sealed, identities) {
+                Ok(plain) => return Ok(plain),
+                Err(OpenError::WrongIdentity) => {}
+                Err(error) => failure = error,
+            }
+        }
+        match failure {
+            OpenError::WrongIdentity => Err(JournalError::CannotOpen { path: path.to_owned() }),
+            other => Err(JournalError::Damaged { path: path.to_owned(), reason: other.to_string() }),
+        }
+    }
+
+    fn plan_path(&self, number: usize) -> PathBuf {
+        self.folder.join(format!("plan-{number}.age"))
+    }
+
+    fn minted_path(&self, effect: &str) -> PathBuf {
+        self.folder.join(format!("minted-{effect}.age"))
+    }
+}
+
+fn read_write(document: &Document, planned: &PlannedWrite) -> Option<Write> {
+    let before = document.section(&planned.place, State::Before)?;
+    let after = document.section(&planned.place, State::After)?;
+    let change = |address: &crate::name::Address| -> Option<Change> {
+        let after = match after.records.get(address)?.entry.clone() {
+            Some(entry) => Want::Present(Wanted { held: entry.held, attributes: entry.attributes }),
+            None => Want::Absent,
+        };
+        let before = before.records.get(address)?.entry.clone();
+        Some(Change { address: address.clone(), before, after })
+    };
+    Some(Write {
+        place: planned.place.clone(),
+        unit: Unit(planned.unit.clone()),
+        base: planned.base.clone().map(Version),
+        changes: planned.addresses.iter().map(change).collect::<Option<_>>()?,
+    })
+}
+
+fn lock(folder: &Path, id: &OperationId) -> Result<File, JournalError> {
+    let path = folder.join(LOCK);
+    let file = durable::lock_file(&path).map_err(JournalError::io(&path, "locked"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Running(id.clone())),
+        Err(TryLockError::Error(error)) => Err(JournalError::io(&path, "locked")(error)),
+    }
+}
+
+fn open_lines(folder: &Path) -> Result<File, JournalError> {
+    let path = folder.join(LINES);
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(durable::PRIVATE);
+    options.open(&path).map_err(|error: io::Error| JournalError::io(&path, "opened")(error))
+}
+
+/// A name that sorts by time, with 30 random bits so that two processes of one second do not meet.
+fn name(random: [u8; 32], now: Timestamp) -> OperationId {
+    const DIGITS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
+    let suffix: String = random[..6].iter().map(|byte| char::from(DIGITS[usize::from(byte % 32)])).collect();
+    let text = format!("{}-{suffix}", now.strftime("%Y%m%d-%H%M%S"));
+    OperationId::parse(&text).expect("digits, small letters and -")
+}

@@ -1,0 +1,294 @@
+//! The vault: one age file beside the manifest that holds every value of an environment with its history.
+//!
+//! Owns how that file is read, locked and replaced. It never changes a file that it could not open first, and never
+//! writes one that it could not open again. Safe to commit: sealed, and its folder ignores the lock and what a crash
+//! leaves.
+
+use super::{
+    Applied, Discover, ErrorKind, History, OperationId, Receipt, Store, StoreError, unchanged_since,
+};
+use crate::document::{Document, Kind, Record, Section, State};
+use crate::durable;
+use crate::name::{Address, Environment, Group, Project};
+use crate::plan::{Change, Want};
+use crate::seal::{self, Identities, OpenError, Recipient};
+use crate::snapshot::{Entry, Past, Snapshot, Unit, Version};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How many versions of a value a vault keeps, the present one among them.
+pub const HISTORY: usize = 20;
+
+const IGNORED: &str = "# what strongroom keeps beside its sealed files\n*\n!.gitignore\n!*.age\n";
+
+/// The vault of one environment. Its unit of write is the whole file, replaced by rename under a lock; a change is
+/// refused as a conflict only where its own address was changed meanwhile, so two people who set different keys do not
+/// meet.
+pub struct Vault {
+    path: PathBuf,
+    project: Project,
+    environment: Environment,
+    recipients: Vec<Recipient>,
+    identities: Option<Arc<Identities>>,
+    clock: fn() -> Timestamp,
+}
+
+impl Vault {
+    /// The vault at a path; the file and its folder are made by the first write. `identities` is `None` where this
+    /// person has none: then only a vault that is not there yet can be read.
+    pub fn new(
+        path: PathBuf,
+        (project, environment): (Project, Environment),
+        recipients: Vec<Recipient>,
+        identities: Option<Arc<Identities>>,
+        clock: fn() -> Timestamp,
+    ) -> Vault {
+        // A link to a vault elsewhere stays a link: the file that it leads to is replaced.
+        let path = path.canonicalize().unwrap_or(path);
+        Vault { path, project, environment, recipients, identities, clock }
+    }
+
+    /// The whole document; `None` where the vault is not made yet.
+    pub fn document(&self) -> Result<Option<Document>, StoreError> {
+        let sealed = match std::fs::read(&self.path) {
+            Ok(sealed) => sealed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed("cannot be read", error)),
+        };
+        self.open(&sealed).map(Some)
+    }
+
+    /// Seals the same values again, to the recipients that this vault was given. Nothing happens where there is no vault.
+    pub fn reseal(&self) -> Result<(), StoreError> {
+        if !self.path.exists() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        match self.document()? {
+            Some(document) => {
+                self.stage(&document)?.publish().map_err(|error| self.failed("cannot be written", error))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn open(&self, sealed: &[u8]) -> Result<Document, StoreError> {
+        let Some(identities) = &self.identities else {
+            return Err(self.error(ErrorKind::Denied, "it is sealed, and there is no identity to open it with").hint(
+                "set STRONGROOM_IDENTITY to the path of an identity that is among its recipients, or make one with `strongroom init` and ask somebody who can open it to run `strongroom recipients add`",
+            ));
+        };
+        let text = seal::open(sealed, identities).map_err(|error| self.cannot_open(&error))?;
+        let document = Document::from_json(&text).map_err(|error| {
+            self.error(ErrorKind::Damaged, "it opened, and cannot be read").because(error)
+        })?;
+        if document.kind != Kind::Vault {
+            return Err(self
+                .error(ErrorKind::Damaged, "it is a backup or an operation's snapshot, not a vault")
+                .hint("`strongroom backup restore FILE` brings a backup's values back"));
+        }
+        Ok(document)
+    }
+
+    fn cannot_open(&self, error: &OpenError) -> StoreError {
+        let (kind, hint) = match error {
+            OpenError::WrongIdentity => (
+                ErrorKind::Denied,
+                "ask somebody who can open it to run `strongroom recipients add` with your public key, or point STRONGROOM_IDENTITY to the right identity",
+            ),
+            OpenError::Passphrase | OpenError::NotAge | OpenError::Damaged => (
+                ErrorKind::Damaged,
+                "the file was left as it is; bring back an older one from version control or a backup (`strongroom backup list`)",
+            ),
+        };
+        self.error(kind, error.to_string()).hint(hint)
+    }
+
+    fn lock(&self) -> Result<File, StoreError> {
+        let folder = durable::folder_of(&self.path);
+        let make = || -> io::Result<File> {
+            if !folder.is_dir() {
+                durable::create_folder(folder)?;
+            }
+            match durable::create(&folder.join(".gitignore"), IGNORED.as_bytes(), 0o644) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            let file = durable::lock_file(&self.path.with_extension("lock"))?;
+            file.lock()?;
+            durable::sweep(&self.path)?;
+            Ok(file)
+        };
+        make().map_err(|error| self.failed("cannot be locked for writing", error))
+    }
+
+    fn stage(&self, document: &Document) -> Result<durable::Staged, StoreError> {
+        let sealed = seal::seal(&document.to_json(), &self.recipients).map_err(|error| {
+            self.error(ErrorKind::Failed, "nothing was sealed")
+                .hint("name who may open it: `strongroom recipients add age1…`, or `strongroom init`")
+                .because(error)
+        })?;
+        let opens = self.identities.as_ref().is_some_and(|own| seal::open(&sealed, own).is_ok());
+        if !opens {
+            return Err(self
+                .error(
+                    ErrorKind::Denied,
+                    "after this write you could not open it any more: you are not among its recipients",
+                )
+                .hint("add your public key first: `strongroom recipients add`"));
+        }
+        durable::stage(&self.path, &sealed, durable::PRIVATE)
+            .map_err(|error| self.failed("cannot be written", error))
+    }
+
+    fn change(&self, changes: &[Change]) -> Result<durable::Staged, StoreError> {
+        let mut document = self.document()?.unwrap_or_else(|| Document {
+            kind: Kind::Vault,
+            project: self.project.to_string(),
+            environment: self.environment.to_string(),
+            created: (self.clock)(),
+            fingerprint_key: None,
+            sections: Vec::new(),
+        });
+        if document.sections.is_empty() {
+            let records = BTreeMap::new();
+            document.sections.push(Section { place: "vault".to_owned(), state: State::Held, records });
+        }
+        let records = &mut document.sections[0].records;
+        let now = |address: &Address| records.get(address)?.entry.as_ref()?.version.clone();
+        unchanged_since(&self.location(), changes, now)?;
+        let at = (self.clock)();
+        for change in changes {
+            let record = records.entry(change.address.clone()).or_default();
+            record_change(record, &change.after, at);
+        }
+        self.stage(&document)
+    }
+
+    fn error(&self, kind: ErrorKind, message: impl Into<String>) -> StoreError {
+        StoreError::new(kind, self.location(), message)
+    }
+
+    fn failed(&self, message: &str, error: io::Error) -> StoreError {
+        let kind = match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
+            _ => ErrorKind::Failed,
+        };
+        self.error(kind, message).because(error)
+    }
+
+    fn select(&self, wanted: impl Fn(&Address) -> bool) -> Result<Snapshot, StoreError> {
+        let mut snapshot = Snapshot::default();
+        for section in self.document()?.into_iter().flat_map(|document| document.sections) {
+            for (address, record) in section.records {
+                if let Some(entry) = record.entry
+                    && wanted(&address)
+                {
+                    snapshot.entries.insert(address, entry);
+                }
+            }
+        }
+        Ok(snapshot)
+    }
+}
+
+/// Puts a new state on top of an address's history. Deletions count as versions, so that a number never comes back.
+fn record_change(record: &mut Record, after: &Want, at: Timestamp) {
+    let present = present_state(record);
+    let next = present.as_ref().and_then(|past| past.version.0.parse::<u64>().ok()).unwrap_or(0) + 1;
+    let version = Version(next.to_string());
+    if let Some(past) = present {
+        record.history.insert(0, past);
+        record.history.truncate(HISTORY - 1);
+    }
+    match after {
+        Want::Present(wanted) => {
+            record.absent_since = None;
+            record.entry = Some(Entry {
+                held: wanted.held.clone(),
+                version: Some(version),
+                modified: Some(at),
+                attributes: wanted.attributes.clone(),
+            });
+        }
+        Want::Absent => {
+            record.entry = None;
+            record.absent_since = Some((version, at));
+        }
+    }
+}
+
+fn present_state(record: &Record) -> Option<Past> {
+    match &record.entry {
+        Some(entry) => Some(Past {
+            value: entry.held.value().cloned(),
+            version: entry.version.clone()?,
+            modified: entry.modified?,
+        }),
+        None => {
+            let (version, modified) = record.absent_since.clone()?;
+            Some(Past { value: None, version, modified })
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Vault {
+    fn location(&self) -> String {
+        format!("vault {}", self.path.display())
+    }
+
+    fn unit_of(&self, _: &Address) -> Unit {
+        Unit(file_name(&self.path))
+    }
+
+    async fn read(&self, addresses: &[Address]) -> Result<Snapshot, StoreError> {
+        let wanted: std::collections::BTreeSet<&Address> = addresses.iter().collect();
+        self.select(|address| wanted.contains(address))
+    }
+
+    async fn write(&self, unit: &Unit, _: Option<&Version>, _: &OperationId, changes: &[Change]) -> Receipt {
+        let staged = self.lock().and_then(|lock| self.change(changes).map(|staged| (lock, staged)));
+        let (_lock, staged) = match staged {
+            Ok(staged) => staged,
+            Err(error) => return Receipt::NotApplied(error),
+        };
+        if let Err(error) = staged.publish() {
+            return Receipt::NotApplied(self.failed("cannot be replaced", error));
+        }
+        match durable::flush_folder(durable::folder_of(&self.path)) {
+            Ok(()) => Receipt::Applied(Applied { unit: unit.clone(), version: None, request: None }),
+            Err(error) => {
+                Receipt::Unknown(self.failed("was replaced, and its folder cannot be flushed", error))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Discover for Vault {
+    async fn walk(&self, groups: &[Group]) -> Result<Snapshot, StoreError> {
+        self.select(|address| groups.contains(&address.group))
+    }
+}
+
+#[async_trait]
+impl History for Vault {
+    async fn history(&self, address: &Address) -> Result<Vec<Past>, StoreError> {
+        let document = self.document()?;
+        let mut sections = document.iter().flat_map(|document| &document.sections);
+        let Some(record) = sections.find_map(|section| section.records.get(address)) else {
+            return Ok(Vec::new());
+        };
+        Ok(present_state(record).into_iter().chain(record.history.iter().cloned()).collect())
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
