@@ -1,6 +1,8 @@
 //! strongroom: the secrets of an app on AWS Elastic Beanstalk, where each lives, how it reaches the containers, and how
 //! it changes without anybody losing it.
 
+#[doc(hidden)]
+pub mod cli;
 pub mod document;
 pub mod durable;
 pub mod journal;

@@ -1,3 +1,8 @@
 //! The one integration binary: a list of its files and nothing else.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cli_basics;
 mod manifest;
+mod support;
+mod tidy;

@@ -1,0 +1,229 @@
+//! The command line: what can be typed, and the one place where a verb is started.
+//!
+//! The only layer that talks, reads the process's environment, or knows anyhow and clap. A verb is one file: its
+//! arguments (whose docs are its help) and a `run` that tells its story; everything it does to the world goes through
+//! [`context::Context`], everything it says through [`ui::Ui`].
+
+mod complete;
+mod completions;
+#[expect(dead_code, reason = "the verbs that change things build on it")]
+mod context;
+#[expect(dead_code, reason = "the verbs that change things build on it")]
+mod harden;
+mod man;
+mod prompt;
+#[expect(dead_code, reason = "the verbs that change things build on it")]
+mod report;
+#[expect(dead_code, reason = "the verbs that change things build on it")]
+mod table;
+#[expect(dead_code, reason = "the verbs that change things build on it")]
+mod ui;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use context::Context;
+use report::{Exit, Report};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use ui::{Color, Ui};
+
+/// One strong room for every secret of an app that runs on AWS Elastic Beanstalk
+#[derive(Debug, Parser)]
+#[command(name = "strongroom", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Globals,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 done · 1 failed · 2 usage · 3 changes pending or drift (--check) · 4 manifest · 5 access denied
+  6 conflict: somebody else changed it · 7 stopped midway: `strongroom resume` · 8 a person must act
+  9 busy. `exec` gives its child's.";
+
+/// What every verb understands. Each flag has a twin in the environment; an empty twin is as good as none.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Globals {
+    /// The manifest; else strongroom.toml is looked for here and in the folders above
+    #[arg(short, long, global = true, value_name = "FILE", env = "STRONGROOM_CONFIG", hide_env = true,
+          value_parser = path(), value_hint = ValueHint::FilePath)]
+    pub(super) config: Option<PathBuf>,
+
+    /// The environment to work on; else the manifest's default_environment
+    #[arg(short, long, global = true, value_name = "NAME", env = "STRONGROOM_ENVIRONMENT", hide_env = true,
+          add = complete::environments())]
+    pub(super) environment: Option<String>,
+
+    /// Do not ask before a change
+    #[arg(short, long, global = true, env = "STRONGROOM_YES", hide_env = true,
+          value_parser = switch, action = ArgAction::SetTrue)]
+    pub(super) yes: bool,
+
+    /// Show what would change and write nothing anywhere
+    #[arg(short = 'n', long, global = true, env = "STRONGROOM_DRY_RUN", hide_env = true,
+          value_parser = switch, action = ArgAction::SetTrue)]
+    pub(super) dry_run: bool,
+
+    /// Speak JSON: a document without values on stdout, errors and notes on stderr
+    #[arg(long, global = true, env = "STRONGROOM_JSON", hide_env = true,
+          value_parser = switch, action = ArgAction::SetTrue)]
+    pub(super) json: bool,
+
+    /// No notes, only warnings and errors
+    #[arg(short, long, global = true, env = "STRONGROOM_QUIET", hide_env = true,
+          value_parser = switch, action = ArgAction::SetTrue)]
+    pub(super) quiet: bool,
+
+    /// Say more on stderr (-vv: yet more); never a value
+    #[arg(short, long, global = true, env = "STRONGROOM_VERBOSE", hide_env = true,
+          value_parser = level, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// Colours; NO_COLOR and CLICOLOR_FORCE are honoured
+    #[arg(long, global = true, value_name = "WHEN", env = "STRONGROOM_COLOR", hide_env = true,
+          default_value = "auto", value_parser = color)]
+    pub(super) color: Color,
+
+    /// Never ask: what would be asked is an error that names the flag to give
+    #[arg(long, global = true, env = "STRONGROOM_NON_INTERACTIVE", hide_env = true,
+          value_parser = switch, action = ArgAction::SetTrue)]
+    pub(super) non_interactive: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Completions(args) => completions::run(ctx, args),
+        Verb::Man(args) => man::run(ctx, args),
+    }
+}
+
+/// Parses the command line, does what it says, reports, and gives the exit code.
+pub fn main() -> ExitCode {
+    let limits = harden::process();
+    ui::quiet_panics();
+    if let Some(exit) = complete::answer_shell() {
+        return exit.into();
+    }
+    let arguments: Vec<OsString> = context::arguments();
+    let cli = match parse(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&arguments, &error).into(),
+    };
+    let ui = Ui::new(&cli.global);
+    harden::log(cli.global.verbose);
+    let mut ctx = Context::new(ui, cli.global, limits);
+    let outcome = run(&mut ctx, &cli.verb);
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let report = Report::of(&error);
+            ctx.ui.error(&report);
+            report.exit.into()
+        }
+    }
+}
+
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let matches = command().color(early(arguments).1.into()).try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Help and version are data; everything else that clap refuses is a usage error, in JSON too where that was asked for.
+fn refuse(arguments: &[OsString], error: &clap::Error) -> Exit {
+    let (json, color) = early(arguments);
+    if json && error.use_stderr() {
+        Ui::bare(json, color).error(&Report::of_usage(error));
+        return Exit::Usage;
+    }
+    match error.print() {
+        Ok(()) if !error.use_stderr() => Exit::Done,
+        Ok(()) | Err(_) => Exit::from_usage(error),
+    }
+}
+
+/// The two flags that matter before the line is known to be good: how a refusal is to look.
+fn early(arguments: &[OsString]) -> (bool, Color) {
+    let mut json =
+        context::variable("STRONGROOM_JSON").is_some_and(|text| switch(&text.to_string_lossy()) == Ok(true));
+    let mut when = context::variable("STRONGROOM_COLOR").map(|text| text.to_string_lossy().into_owned());
+    let mut words =
+        arguments.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
+    while let Some(word) = words.next() {
+        match word.split_once('=') {
+            None if word == "--json" => json = true,
+            None if word == "--color" => when = words.next().map(|next| next.into_owned()),
+            Some(("--color", next)) => when = Some(next.to_owned()),
+            _ => {}
+        }
+    }
+    (json, when.and_then(|text| color(&text).ok()).unwrap_or_default())
+}
+
+/// The whole command tree, for parsing, completion and manual pages.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// A path; clap's own parser refuses an empty one, and an empty twin is none.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("1 or 0 is expected, also true, yes, on, false, no, off".to_owned()),
+    }
+}
+
+fn level(text: &str) -> Result<u8, String> {
+    match text {
+        "" => Ok(0),
+        _ => text.parse().map_err(|_| "a number is expected: 1 for -v, 2 for -vv".to_owned()),
+    }
+}
+
+fn color(text: &str) -> Result<Color, String> {
+    match text {
+        "" | "auto" => Ok(Color::Auto),
+        "always" => Ok(Color::Always),
+        "never" => Ok(Color::Never),
+        _ => Err("auto, always or never is expected".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        command().debug_assert();
+    }
+
+    /// A flag without its twin, or a verb without a line of help, is one that somebody forgot.
+    #[test]
+    fn every_global_flag_has_a_twin_and_every_verb_says_what_it_does() {
+        let command = command();
+        for flag in
+            command.get_arguments().filter(|flag| !["help", "version"].contains(&flag.get_id().as_str()))
+        {
+            let twin = format!("STRONGROOM_{}", flag.get_id().as_str().to_uppercase());
+            assert_eq!(flag.get_env().and_then(|name| name.to_str()), Some(twin.as_str()));
+        }
+        for verb in command.get_subcommands() {
+            assert!(verb.get_about().is_some(), "{} has no help", verb.get_name());
+        }
+    }
+}

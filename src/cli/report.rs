@@ -1,0 +1,198 @@
+//! From an error to what a person or a script sees: a message, its causes, the next step, the exit code.
+//!
+//! The one place that knows which error of which layer means what. It never prints; [`super::ui`] does.
+
+use anyhow::Error;
+use std::process::ExitCode;
+
+/// Exit codes are API: their numbers never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Exit {
+    /// Done, or nothing was to be done.
+    Done = 0,
+    /// Failed, and nothing else fits.
+    Failed = 1,
+    /// The command line cannot be understood, or something would have to be asked and nobody can be.
+    Usage = 2,
+    /// `--check` found changes pending or drift.
+    Pending = 3,
+    /// The manifest is missing or wrong.
+    Manifest = 4,
+    /// A place, a file or an identity did not let us in.
+    Denied = 5,
+    /// Somebody else changed it.
+    Conflict = 6,
+    /// Stopped midway or not verified; the journal is kept and `strongroom resume` goes on.
+    Midway = 7,
+    /// A person must act, such as authorise again.
+    Person = 8,
+    /// A lease is held, or an environment is updating.
+    Busy = 9,
+    /// As shells say it: `exec` found the command and may not run it.
+    NotExecutable = 126,
+    /// As shells say it: `exec` did not find the command.
+    NotFound = 127,
+    /// As shells say it: Ctrl-C at a question, before anything was changed.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// What clap's refusals mean: help that was asked for is not one.
+    pub(super) fn from_usage(error: &clap::Error) -> Exit {
+        if error.use_stderr() { Exit::Usage } else { Exit::Done }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a verb stops for a reason of its own, with the next step. Errors of the layers below are raised as they are: what
+/// they mean is said in [`meaning`].
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Stop {
+    exit: Exit,
+    message: String,
+    hints: Vec<String>,
+    #[source]
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Stop {
+    /// A stop with this exit code; the message is a fragment: small first letter, no full stop, never a value.
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Stop {
+        Stop { exit, message: message.into(), hints: Vec::new(), cause: None }
+    }
+
+    /// The command line has to be different.
+    pub(super) fn usage(message: impl Into<String>) -> Stop {
+        Stop::new(Exit::Usage, message)
+    }
+
+    /// Adds a next step, a whole line: "`strongroom init` makes one".
+    pub(super) fn hint(mut self, line: impl Into<String>) -> Stop {
+        self.hints.push(line.into());
+        self
+    }
+
+    /// Adds what it came from.
+    pub(super) fn because(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Stop {
+        self.cause = Some(Box::new(cause));
+        self
+    }
+}
+
+/// Whoever read our stdout has stopped reading: nothing to say, and nothing failed.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output any more")]
+pub(super) struct ReaderGone;
+
+/// What is shown of an error, and what the shell is told.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) exit: Exit,
+    /// Nothing is shown of an error without a message.
+    pub(super) message: String,
+    pub(super) causes: Vec<String>,
+    pub(super) hints: Vec<String>,
+}
+
+impl Report {
+    /// Walks the chain: the first line of it is the message, the others its causes; the outermost error that knows its
+    /// exit code decides it, and every one may add next steps.
+    pub(super) fn of(error: &Error) -> Report {
+        let mut lines: Vec<String> = Vec::new();
+        let mut exit = None;
+        let mut hints = Vec::new();
+        for link in error.chain() {
+            let line = link.to_string();
+            // An error that wraps another often repeats it.
+            if !lines.iter().any(|earlier| earlier.contains(&line)) {
+                lines.push(line);
+            }
+            if let Some((code, steps)) = meaning(link) {
+                exit = exit.or(Some(code));
+                hints.extend(steps);
+            }
+        }
+        if error.chain().any(|link| link.is::<ReaderGone>()) {
+            lines.clear();
+        }
+        let mut lines = lines.into_iter();
+        let message = lines.next().unwrap_or_default();
+        Report { exit: exit.unwrap_or(Exit::Failed), message, causes: lines.collect(), hints }
+    }
+
+    /// A refusal of clap's, without its colours and without its headings.
+    pub(super) fn of_usage(error: &clap::Error) -> Report {
+        let text = error.render().to_string();
+        let mut lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let hints = lines.map(|line| line.trim_start_matches("tip: ").to_owned()).collect();
+        Report { exit: Exit::from_usage(error), message, causes: Vec::new(), hints }
+    }
+}
+
+/// The exit code and the next steps of one link of a chain, if it is of a type that has a meaning of its own. Types that
+/// stand for several outcomes are matched without a `_`, so that a new variant is decided here.
+fn meaning(link: &(dyn std::error::Error + 'static)) -> Option<(Exit, Vec<String>)> {
+    if let Some(stop) = link.downcast_ref::<Stop>() {
+        return Some((stop.exit, stop.hints.clone()));
+    }
+    if link.is::<ReaderGone>() {
+        return Some((Exit::Done, Vec::new()));
+    }
+    if link.is::<crate::name::InvalidName>() {
+        return Some((Exit::Usage, Vec::new()));
+    }
+    if let Some(error) = link.downcast_ref::<std::io::Error>() {
+        return of_io(error).map(|exit| (exit, Vec::new()));
+    }
+    None
+}
+
+fn of_io(error: &std::io::Error) -> Option<Exit> {
+    (error.kind() == std::io::ErrorKind::PermissionDenied).then_some(Exit::Denied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn the_outermost_error_that_knows_its_exit_code_decides_it() {
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let stop = Stop::new(Exit::Midway, "stopped").hint("`strongroom resume` goes on").because(denied);
+        let report = Report::of(&Error::new(stop).context("cannot set app/KEY"));
+        assert_eq!(report.exit, Exit::Midway);
+        assert_eq!(report.message, "cannot set app/KEY");
+        assert_eq!(report.causes, ["stopped", "permission denied"]);
+        assert_eq!(report.hints, ["`strongroom resume` goes on"]);
+    }
+
+    #[test]
+    fn a_cause_that_its_error_already_tells_is_not_told_twice() {
+        let error =
+            Err::<(), _>(std::io::Error::other("disk full")).context("cannot write: disk full").unwrap_err();
+        assert_eq!(Report::of(&error).causes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_error_that_nothing_is_known_about_is_exit_1() {
+        assert_eq!(Report::of(&anyhow::anyhow!("strange")).exit, Exit::Failed);
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_neither_a_failure_nor_worth_a_word() {
+        let report = Report::of(&Error::new(ReaderGone).context("cannot list"));
+        assert_eq!((report.exit, report.message.as_str()), (Exit::Done, ""));
+    }
+}
