@@ -1,6 +1,7 @@
 //! strongroom: the secrets of an app on AWS Elastic Beanstalk, where each lives, how it reaches the containers, and how
 //! it changes without anybody losing it.
 
+pub mod apply;
 #[doc(hidden)]
 pub mod cli;
 pub mod document;

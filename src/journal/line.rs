@@ -155,7 +155,7 @@ pub(super) struct Progress {
     pub(super) writes: Vec<PlannedWrite>,
     pub(super) standings: Vec<WriteStanding>,
     pub(super) minted: Vec<String>,
-    pub(super) touched: bool,
+    pub(super) minting: bool,
     pub(super) ending: Option<Ending>,
 }
 
@@ -189,22 +189,21 @@ impl Progress {
                 self.standings.extend(writes.iter().map(|_| WriteStanding::Untouched));
                 self.writes.extend(writes.iter().cloned());
             }
-            Step::Intent { write } => {
-                self.touched = true;
+            Step::Intent { write } | Step::Unknown { write, .. } => {
                 self.stand(*write, WriteStanding::Unknown);
             }
-            Step::Unknown { write, .. } => self.stand(*write, WriteStanding::Unknown),
             Step::Refused { write, .. } | Step::RolledBack { write, .. } => {
                 self.stand(*write, WriteStanding::Untouched);
             }
             Step::Applied { write, version, request } => {
                 let unit = self.writes.get(*write).map(|write| write.unit.clone()).unwrap_or_default();
                 let version = version.clone().map(Version);
-                let applied = Applied { unit: Unit(unit), version, request: request.clone() };
+                let applied =
+                    Applied { unit: Unit(unit), version, request: request.clone(), overwrote: None };
                 self.stand(*write, WriteStanding::Applied(applied));
             }
             Step::Settled { write } => self.stand(*write, WriteStanding::Settled),
-            Step::Minting { .. } => self.touched = true,
+            Step::Minting { .. } => self.minting = true,
             Step::Minted { name } => self.minted.push(name.clone()),
             Step::Ended { ending, .. } => self.ending = Some(*ending),
         }
@@ -214,6 +213,11 @@ impl Progress {
         if let Some(slot) = self.standings.get_mut(write) {
             *slot = standing;
         }
+    }
+
+    /// Whether something may be changed in the world: a write that was not refused, or an effect.
+    pub(super) fn touched(&self) -> bool {
+        self.minting || self.standings.iter().any(|standing| *standing != WriteStanding::Untouched)
     }
 
     pub(super) fn settled(&self) -> usize {

@@ -124,7 +124,7 @@ pub struct Summary {
     pub done: usize,
     /// How many writes are planned.
     pub total: usize,
-    /// Whether any call was made that may have changed something.
+    /// Whether something of it may be in the world: a write that was not refused, or an effect.
     pub touched: bool,
     /// How it stands.
     pub standing: Standing,
@@ -240,7 +240,7 @@ impl Journal {
             Some(Ending::Nothing) => Standing::Nothing,
             Some(Ending::Undone) => Standing::Undone(id.clone()),
             None if self.is_running(&folder) => Standing::Running,
-            None if progress.writes.is_empty() && !progress.touched => Standing::Nothing,
+            None if progress.writes.is_empty() && !progress.touched() => Standing::Nothing,
             None => Standing::Unfinished,
         };
         Ok(Some(Summary {
@@ -251,7 +251,7 @@ impl Journal {
             addresses: progress.writes.iter().flat_map(PlannedWrite::places).collect(),
             done: progress.settled(),
             total: progress.writes.len(),
-            touched: progress.touched,
+            touched: progress.touched(),
             standing,
         }))
     }

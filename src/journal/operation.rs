@@ -31,6 +31,7 @@ pub struct Operation {
     writes: Vec<Write>,
     locations: Vec<String>,
     progress: Progress,
+    resumed: bool,
     recipients: Vec<Recipient>,
     keys: Vec<std::sync::Arc<Identities>>,
     clock: fn() -> Timestamp,
@@ -60,6 +61,7 @@ impl Operation {
             writes: Vec::new(),
             locations: Vec::new(),
             progress: Progress::default(),
+            resumed: false,
             recipients: journal.recipients.iter().cloned().chain(host.recipients()).collect(),
             keys: std::iter::once(host).chain(journal.identities.clone()).collect(),
             clock: journal.outside.clock,
@@ -106,6 +108,7 @@ impl Operation {
             writes: Vec::new(),
             locations: Vec::new(),
             progress: Progress::of(&parsed),
+            resumed: true,
             recipients: journal.recipients.iter().cloned().chain(host.recipients()).collect(),
             keys: std::iter::once(host).chain(journal.identities.clone()).collect(),
             clock: journal.outside.clock,
@@ -167,9 +170,14 @@ impl Operation {
         &self.locations[write]
     }
 
-    /// Whether any call was made that may have changed something.
+    /// Whether something of it may be in the world: a write that was not refused, or an effect.
     pub fn touched(&self) -> bool {
-        self.progress.touched
+        self.progress.touched()
+    }
+
+    /// Whether an earlier process began it.
+    pub fn resumed(&self) -> bool {
+        self.resumed
     }
 
     /// How it ended, if it did.
@@ -180,6 +188,11 @@ impl Operation {
     /// Whether a call was made for this write that may have changed something, and was not refused.
     pub fn may_have_written(&self, write: usize) -> bool {
         self.progress.standings[write] != WriteStanding::Untouched
+    }
+
+    /// Whether the write is known to be in force.
+    pub fn in_force(&self, write: usize) -> bool {
+        self.progress.standings[write] == WriteStanding::Settled
     }
 
     /// What the place answered to a write that is not yet known to be in force.
@@ -339,11 +352,15 @@ fn read_write(document: &Document, planned: &PlannedWrite) -> Option<Write> {
 fn lock(folder: &Path, id: &OperationId) -> Result<File, JournalError> {
     let path = folder.join(LOCK);
     let file = durable::lock_file(&path).map_err(JournalError::io(&path, "locked"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Running(id.clone())),
-        Err(TryLockError::Error(error)) => Err(JournalError::io(&path, "locked")(error)),
+    // Somebody who only looks whether it is held holds it for an instant; whoever works on it holds it for long.
+    for _ in 0..20 {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            Err(TryLockError::Error(error)) => return Err(JournalError::io(&path, "locked")(error)),
+        }
     }
+    Err(JournalError::Running(id.clone()))
 }
 
 fn open_lines(folder: &Path) -> Result<File, JournalError> {

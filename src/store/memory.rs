@@ -69,7 +69,12 @@ impl Store for Memory {
                 }
             }
         }
-        Receipt::Applied(Applied { unit: unit.clone(), version: Some(version), request: None })
+        Receipt::Applied(Applied {
+            unit: unit.clone(),
+            version: Some(version),
+            request: None,
+            overwrote: None,
+        })
     }
 }
 

@@ -118,6 +118,9 @@ pub struct Applied {
     pub version: Option<Version>,
     /// The place's name for the call, for its owner's support desk. A write whose answer was lost has none.
     pub request: Option<String>,
+    /// Somebody else's version that this write covered, in places that find a clash only with the write; it is in the
+    /// place's history.
+    pub overwrote: Option<Version>,
 }
 
 /// A failure of a place. Its text never holds a value.

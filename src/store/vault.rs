@@ -262,7 +262,12 @@ impl Store for Vault {
             return Receipt::NotApplied(self.failed("cannot be replaced", error));
         }
         match durable::flush_folder(durable::folder_of(&self.path)) {
-            Ok(()) => Receipt::Applied(Applied { unit: unit.clone(), version: None, request: None }),
+            Ok(()) => Receipt::Applied(Applied {
+                unit: unit.clone(),
+                version: None,
+                request: None,
+                overwrote: None,
+            }),
             Err(error) => {
                 Receipt::Unknown(self.failed("was replaced, and its folder cannot be flushed", error))
             }

@@ -4,5 +4,6 @@
 
 mod cli_basics;
 mod manifest;
+mod pipe;
 mod support;
 mod tidy;

@@ -1,0 +1,343 @@
+//! One operation, write by write: call, look where the answer was lost, wait until it is in force, read everything back.
+
+use super::ApplyError;
+use crate::journal::{Ending, Operation, Step};
+use crate::name::Address;
+use crate::plan::{Change, Place, Want, Write};
+use crate::snapshot::{Snapshot, Unit};
+use crate::store::{Applied, ErrorKind, OperationId, Receipt, Store, StoreError, Stores};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+/// How often a write is tried when the place says that trying again may help, or when a lost answer turns out to have
+/// been a lost call.
+const ATTEMPTS: u32 = 5;
+
+/// What happens next, for whoever shows progress. Holds no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A call is about to be made.
+    Writing {
+        /// Counted from 0.
+        write: usize,
+        /// How many there are.
+        total: usize,
+        /// The place.
+        place: Place,
+        /// The unit.
+        unit: Unit,
+    },
+    /// The place has the write, and it is not in force yet.
+    Settling {
+        /// Counted from 0.
+        write: usize,
+        /// The place.
+        place: Place,
+        /// The unit.
+        unit: Unit,
+    },
+    /// Everything is read back.
+    Verifying,
+}
+
+/// Is told each event before it happens.
+pub type Watch<'a> = &'a mut (dyn FnMut(&Event) + Send);
+
+/// A finished operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// Its name, for `undo`.
+    pub operation: OperationId,
+    /// How many addresses it changed.
+    pub changes: usize,
+    /// Addresses that somebody else had changed meanwhile, and that were left as they are.
+    pub left: Vec<(Place, Address)>,
+}
+
+impl Done {
+    pub(super) fn of(operation: &Operation) -> Done {
+        let changes = operation.writes().iter().map(|write| write.changes.len()).sum();
+        Done { operation: operation.id().clone(), changes, left: Vec::new() }
+    }
+}
+
+/// Carries out the writes that were planned by this process just now, and reads all of them back.
+pub(super) async fn carry_out(
+    operation: &mut Operation,
+    writes: Range<usize>,
+    stores: &Stores,
+    watch: Watch<'_>,
+) -> Result<(), ApplyError> {
+    for index in writes.clone() {
+        let store = store_of(operation, index, stores)?;
+        let write = operation.writes()[index].clone();
+        let applied = make(operation, index, write, store, watch).await?;
+        settle(operation, index, &applied, store, watch).await?;
+    }
+    verify(operation, writes, stores, &[], watch).await
+}
+
+/// Finishes the writes of an operation that stopped: decides by what is there, never by the journal alone. Answers with
+/// what was left as somebody else had changed it.
+pub(super) async fn catch_up(
+    operation: &mut Operation,
+    stores: &Stores,
+    skip_changed: bool,
+    watch: Watch<'_>,
+) -> Result<Vec<(Place, Address)>, ApplyError> {
+    let all = 0..operation.writes().len();
+    let mut findings = Vec::new();
+    let mut left = Vec::new();
+    for index in all.clone() {
+        let store = store_of(operation, index, stores)?;
+        let mut found = look(operation, index, store).await.map_err(|error| stopped(operation, error))?;
+        if operation.in_force(index) {
+            // It was there and in force; whatever is there now instead, somebody else put it there.
+            let gone = found.pending.take().into_iter().flat_map(|write| write.changes);
+            found.changed.extend(gone.map(|change| change.address));
+        }
+        // What a later plan of the operation changes again is not somebody else's doing.
+        let place = &operation.writes()[index].place;
+        let last = found.changed.iter().filter(|address| is_last(operation, index, address));
+        left.extend(last.map(|address| (place.clone(), address.clone())));
+        findings.push(found);
+    }
+    if !left.is_empty() && !skip_changed {
+        let (id, midway) = (operation.id().clone(), operation.touched());
+        return Err(ApplyError::Conflict { operation: Some(id), addresses: left, midway });
+    }
+    for (index, found) in findings.into_iter().enumerate() {
+        if operation.in_force(index) {
+            continue;
+        }
+        let store = store_of(operation, index, stores)?;
+        let awaited = operation.awaiting(index).cloned();
+        let applied = match (found.pending, awaited) {
+            (Some(write), _) => make(operation, index, write, store, watch).await?,
+            (None, Some(applied)) => applied,
+            (None, None) => confirm(operation, index, &found.seen)?,
+        };
+        settle(operation, index, &applied, store, watch).await?;
+    }
+    verify(operation, all, stores, &left, watch).await?;
+    Ok(left)
+}
+
+/// Whether no later write of the operation changes the address again.
+fn is_last(operation: &Operation, index: usize, address: &Address) -> bool {
+    let (write, later) = (&operation.writes()[index], &operation.writes()[index + 1..]);
+    let touches = |other: &Write| {
+        other.place == write.place && other.changes.iter().any(|change| change.address == *address)
+    };
+    !later.iter().any(touches)
+}
+
+pub(super) fn store_of<'a>(
+    operation: &Operation,
+    index: usize,
+    stores: &'a Stores,
+) -> Result<&'a dyn Store, ApplyError> {
+    let (write, planned) = (&operation.writes()[index], operation.location(index));
+    let here = stores.get(&write.place).map_or_else(|| "not declared".to_owned(), |store| store.location());
+    match stores.get(&write.place) {
+        Some(store) if here == planned => Ok(store.as_ref()),
+        _ => Err(ApplyError::OtherPlace {
+            operation: operation.id().clone(),
+            place: write.place.clone(),
+            planned: planned.into(),
+            here: here.into(),
+        }),
+    }
+}
+
+/// What is at the addresses of a write, compared with what it was to do.
+struct Found {
+    /// What was read.
+    seen: Snapshot,
+    /// What is still to be written, against what is there now; `None` where nothing is.
+    pending: Option<Write>,
+    /// What is neither as it was nor as it shall be.
+    changed: Vec<Address>,
+}
+
+async fn look(operation: &Operation, index: usize, store: &dyn Store) -> Result<Found, StoreError> {
+    let write = &operation.writes()[index];
+    let addresses: Vec<Address> = write.changes.iter().map(|change| change.address.clone()).collect();
+    let seen = store.read(&addresses).await?;
+    let mut changed = Vec::new();
+    let mut open = Vec::new();
+    for change in &write.changes {
+        let now = seen.entries.get(&change.address);
+        if change.after.met_by(now) {
+            continue;
+        }
+        if Want::as_seen(change.before.as_ref()).met_by(now) {
+            open.push(Change { before: now.cloned(), ..change.clone() });
+        } else {
+            changed.push(change.address.clone());
+        }
+    }
+    let base = seen.bases.get(&write.unit).cloned();
+    let pending = (!open.is_empty()).then(|| Write { base, changes: open, ..write.clone() });
+    Ok(Found { seen, pending, changed })
+}
+
+/// Calls the place until it has the write, or it is plain that it will not.
+async fn make(
+    operation: &mut Operation,
+    index: usize,
+    mut write: Write,
+    store: &dyn Store,
+    watch: Watch<'_>,
+) -> Result<Applied, ApplyError> {
+    let total = operation.writes().len();
+    let mut attempt = 1;
+    loop {
+        watch(&Event::Writing { write: index, total, place: write.place.clone(), unit: write.unit.clone() });
+        operation.record(Step::Intent { write: index })?;
+        let receipt = store.write(&write.unit, write.base.as_ref(), operation.id(), &write.changes).await;
+        let (error, refused) = match receipt {
+            Receipt::Applied(applied) if applied.overwrote.is_none() => {
+                return record_applied(operation, index, applied);
+            }
+            Receipt::Applied(applied) => {
+                record_applied(operation, index, applied)?;
+                let changed = write.changes.into_iter().map(|change| change.address).collect();
+                return Err(conflict(operation, &write.place, changed)?);
+            }
+            Receipt::NotApplied(error) => (error, true),
+            Receipt::Unknown(error) => (error, false),
+        };
+        let reason = error.to_string();
+        operation.record(match refused {
+            true => Step::Refused { write: index, reason },
+            false => Step::Unknown { write: index, reason },
+        })?;
+        let again = !refused || error.kind == ErrorKind::Transient;
+        if !again && error.kind != ErrorKind::Conflict {
+            return Err(stop(operation, error)?);
+        }
+        // A lost answer, and a refusal that an earlier call of ours with a lost answer may have caused, are both settled
+        // by what is there.
+        let found = match look(operation, index, store).await {
+            Ok(found) => found,
+            Err(unread) => return Err(stop(operation, unread)?),
+        };
+        if !found.changed.is_empty() {
+            return Err(conflict(operation, &write.place, found.changed)?);
+        }
+        match found.pending {
+            None => return confirm(operation, index, &found.seen),
+            Some(_) if attempt == ATTEMPTS || !again => {
+                return Err(stop(operation, error)?);
+            }
+            Some(pending) => write = pending,
+        }
+        tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
+        attempt += 1;
+    }
+}
+
+/// Writes down that reading back showed the write in its place.
+fn confirm(operation: &mut Operation, index: usize, seen: &Snapshot) -> Result<Applied, ApplyError> {
+    let unit = operation.writes()[index].unit.clone();
+    let version = seen.bases.get(&unit).cloned();
+    record_applied(operation, index, Applied { unit, version, request: None, overwrote: None })
+}
+
+fn record_applied(operation: &mut Operation, index: usize, applied: Applied) -> Result<Applied, ApplyError> {
+    operation.record(Step::Applied {
+        write: index,
+        version: applied.version.as_ref().map(|version| version.0.clone()),
+        request: applied.request.clone(),
+    })?;
+    Ok(applied)
+}
+
+async fn settle(
+    operation: &mut Operation,
+    index: usize,
+    applied: &Applied,
+    store: &dyn Store,
+    watch: Watch<'_>,
+) -> Result<(), ApplyError> {
+    let place = operation.writes()[index].place.clone();
+    watch(&Event::Settling { write: index, place, unit: applied.unit.clone() });
+    match store.settle(applied).await {
+        Ok(()) => Ok(operation.record(Step::Settled { write: index })?),
+        Err(error) if error.kind == ErrorKind::RolledBack => {
+            operation.record(Step::RolledBack { write: index, reason: error.to_string() })?;
+            Err(stop(operation, error)?)
+        }
+        Err(error) => Err(stop(operation, error)?),
+    }
+}
+
+/// Reads every address of these writes back: what a later write made of it is what must be there.
+async fn verify(
+    operation: &Operation,
+    writes: Range<usize>,
+    stores: &Stores,
+    left: &[(Place, Address)],
+    watch: Watch<'_>,
+) -> Result<(), ApplyError> {
+    watch(&Event::Verifying);
+    let mut wanted: BTreeMap<Place, BTreeMap<Address, Want>> = BTreeMap::new();
+    for write in &operation.writes()[writes] {
+        let at_place = wanted.entry(write.place.clone()).or_default();
+        at_place.extend(write.changes.iter().map(|change| (change.address.clone(), change.after.clone())));
+    }
+    let mut differs = Vec::new();
+    for (place, wants) in wanted {
+        let addresses: Vec<Address> = wants.keys().cloned().collect();
+        let Some(store) = stores.get(&place) else { continue };
+        let seen = store.read(&addresses).await.map_err(|error| stopped(operation, error))?;
+        let unmet = wants.into_iter().filter(|(address, want)| !want.met_by(seen.entries.get(address)));
+        differs.extend(unmet.map(|(address, _)| (place.clone(), address)));
+    }
+    differs.retain(|address| !left.contains(address));
+    if differs.is_empty() {
+        return Ok(());
+    }
+    Err(ApplyError::NotVerified { operation: operation.id().clone(), addresses: differs })
+}
+
+/// Closes an operation whose writes are all in force and were read back.
+pub(super) fn finish(operation: &mut Operation, left: Vec<(Place, Address)>) -> Result<Done, ApplyError> {
+    let reason =
+        (!left.is_empty()).then(|| format!("left as somebody else changed it: {}", super::list(&left)));
+    operation.record(Step::Ended { ending: Ending::Done, reason })?;
+    Ok(Done { left, ..Done::of(operation) })
+}
+
+/// The error of an operation that cannot go on; where nothing of it is in the world, it ends here. One that is being
+/// resumed stays, to be resumed again when the cause is gone.
+fn stop(operation: &mut Operation, error: StoreError) -> Result<ApplyError, ApplyError> {
+    if operation.touched() || operation.resumed() {
+        return Ok(stopped(operation, error));
+    }
+    operation.record(Step::Ended { ending: Ending::Nothing, reason: Some(error.to_string()) })?;
+    Ok(ApplyError::Nothing(Box::new(error)))
+}
+
+fn stopped(operation: &Operation, source: StoreError) -> ApplyError {
+    let total = operation.writes().len();
+    let done = (0..total).filter(|index| operation.in_force(*index)).count();
+    ApplyError::Stopped { operation: operation.id().clone(), done, total, source: Box::new(source) }
+}
+
+fn conflict(
+    operation: &mut Operation,
+    place: &Place,
+    changed: Vec<Address>,
+) -> Result<ApplyError, ApplyError> {
+    let midway = operation.touched();
+    let addresses: Vec<_> = changed.into_iter().map(|address| (place.clone(), address)).collect();
+    if !midway && !operation.resumed() {
+        let reason = Some(format!("changed by somebody else: {}", super::list(&addresses)));
+        operation.record(Step::Ended { ending: Ending::Nothing, reason })?;
+    }
+    Ok(ApplyError::Conflict { operation: Some(operation.id().clone()), addresses, midway })
+}

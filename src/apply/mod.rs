@@ -1,0 +1,193 @@
+//! Turns a plan into calls, under a journal. Knows units, order and versions; never what a value means or which place
+//! it is in.
+//!
+//! The flow of every change: [`plan`] reads and compares, [`run`] journals the plan and carries it out unit by unit,
+//! reads everything back, and only then says done. What stopped midway is finished by [`resume`] or taken back by
+//! [`undo`], which is an operation too. A dry run is [`plan`] and nothing else.
+
+mod carry_out;
+mod mint;
+mod undo;
+
+pub use carry_out::{Done, Event, Watch};
+pub use mint::{MintError, mint};
+pub use undo::{Undo, plan_undo, undo};
+
+use crate::journal::{Ending, Journal, JournalError, Operation, Standing, Step};
+use crate::name::Address;
+use crate::plan::{Desired, Place, Plan, diff};
+use crate::store::{OperationId, Store, StoreError, Stores};
+
+/// Why a plan was not, or not wholly, carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// A place could not be read. Nothing was changed.
+    #[error("the plan could not be made")]
+    Read(#[source] Box<StoreError>),
+    /// A place refused the first write, or could not be reached. Nothing was changed, and nothing is left to resume.
+    #[error("nothing was changed")]
+    Nothing(#[source] Box<StoreError>),
+    /// Somebody else changed an address meanwhile. Theirs stands; what was written before that is in the journal.
+    #[error("{} changed by somebody else, and left as it is: {}", if .addresses.len() == 1 { "this was" } else { "these were" }, list(.addresses))]
+    Conflict {
+        /// The operation; `None` where nothing of it was begun.
+        operation: Option<OperationId>,
+        /// What was changed.
+        addresses: Vec<(Place, Address)>,
+        /// Whether the operation changed something before it met this.
+        midway: bool,
+    },
+    /// It stopped with some of it done.
+    #[error("operation {operation} stopped midway, with {done} of {total} writes in force")]
+    Stopped {
+        /// To resume or undo.
+        operation: OperationId,
+        /// Writes that are in force.
+        done: usize,
+        /// Writes in the plan.
+        total: usize,
+        /// What the place said.
+        #[source]
+        source: Box<StoreError>,
+    },
+    /// It was undone by another operation, or is being undone.
+    #[error("operation {operation} was undone by {by}")]
+    Undone {
+        /// The operation that was asked for.
+        operation: OperationId,
+        /// The undo.
+        by: OperationId,
+    },
+    /// Everything was written, and reading back shows something else.
+    #[error("operation {operation} is written, but reading it back shows something else at {}", list(.addresses))]
+    NotVerified {
+        /// To look at, resume or undo.
+        operation: OperationId,
+        /// What differs.
+        addresses: Vec<(Place, Address)>,
+    },
+    /// An earlier operation that stopped midway covers the same address.
+    #[error("operation {operation} stopped midway, and it covers {place} {address} too")]
+    Unfinished {
+        /// To resume or undo first.
+        operation: OperationId,
+        /// The place that both change.
+        place: Place,
+        /// An address that both change.
+        address: Box<Address>,
+    },
+    /// The operation was begun on another place of that name.
+    #[error("operation {operation} was begun on {planned}, and `{place}` here is {here}")]
+    OtherPlace {
+        /// The operation.
+        operation: OperationId,
+        /// The name.
+        place: Place,
+        /// Where it was begun.
+        planned: Box<str>,
+        /// What has that name here.
+        here: Box<str>,
+    },
+    /// The journal failed. Where a place had been written to already, the operation can be resumed.
+    #[error("the journal failed")]
+    Journal(#[from] JournalError),
+}
+
+fn list(addresses: &[(Place, Address)]) -> String {
+    addresses.iter().map(|(place, address)| format!("{place} {address}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads a place at every address that is spoken of, and compares: the plan that [`run`] carries out.
+pub async fn plan(place: &str, store: &dyn Store, desired: &Desired) -> Result<Plan, ApplyError> {
+    let addresses: Vec<Address> = desired.keys().cloned().collect();
+    let seen = store.read(&addresses).await.map_err(|error| ApplyError::Read(Box::new(error)))?;
+    Ok(diff(place, desired, &seen, |address| store.unit_of(address)))
+}
+
+/// Journals a plan and carries it out. `command` names it for people (`set app/SECRET_KEY`).
+pub async fn run(
+    journal: &Journal,
+    command: &str,
+    plan: &Plan,
+    stores: &Stores,
+    watch: Watch<'_>,
+) -> Result<Done, ApplyError> {
+    refuse_overlap(journal, plan, None)?;
+    let mut operation = journal.begin(command, None)?;
+    publish(&mut operation, plan, stores, watch).await?;
+    carry_out::finish(&mut operation, Vec::new())
+}
+
+/// Adds a plan to an operation that goes on afterwards, carries it out and reads it back. [`run`] is one of these and
+/// the end; a rotation makes several, with effects between them.
+pub async fn publish(
+    operation: &mut Operation,
+    plan: &Plan,
+    stores: &Stores,
+    watch: Watch<'_>,
+) -> Result<(), ApplyError> {
+    let first = operation.writes().len();
+    operation.plan(plan, stores)?;
+    carry_out::carry_out(operation, first..first + plan.writes.len(), stores, watch).await
+}
+
+/// Finishes what was planned in an operation that stopped midway, and leaves it open: whoever began it decides what is
+/// next. Answers with the addresses that were left because somebody else changed them.
+pub async fn catch_up(
+    operation: &mut Operation,
+    stores: &Stores,
+    skip_changed: bool,
+    watch: Watch<'_>,
+) -> Result<Vec<(Place, Address)>, ApplyError> {
+    carry_out::catch_up(operation, stores, skip_changed, watch).await
+}
+
+/// Closes an operation of several publishes, all of them verified.
+pub fn finish(operation: &mut Operation) -> Result<Done, ApplyError> {
+    carry_out::finish(operation, Vec::new())
+}
+
+/// Finishes an operation that stopped midway. Where somebody else changed an address of it meanwhile, nothing is written
+/// at all, unless `skip_changed`: then theirs stays and the rest is finished.
+pub async fn resume(
+    journal: &Journal,
+    id: &OperationId,
+    stores: &Stores,
+    skip_changed: bool,
+    watch: Watch<'_>,
+) -> Result<Done, ApplyError> {
+    if let Standing::Undone(by) = journal.find(id.as_str())?.standing {
+        return Err(ApplyError::Undone { operation: id.clone(), by });
+    }
+    let mut operation = journal.open(id)?;
+    if operation.ending() == Some(Ending::Done) {
+        return Ok(Done::of(&operation));
+    }
+    if operation.writes().is_empty() {
+        operation.record(Step::Ended { ending: Ending::Nothing, reason: None })?;
+        return Ok(Done::of(&operation));
+    }
+    let left = catch_up(&mut operation, stores, skip_changed, watch).await?;
+    carry_out::finish(&mut operation, left)
+}
+
+/// Refuses a plan that touches what another operation has left half done.
+fn refuse_overlap(journal: &Journal, plan: &Plan, except: Option<&OperationId>) -> Result<(), ApplyError> {
+    for summary in journal.list()? {
+        if summary.standing != Standing::Unfinished || Some(&summary.id) == except {
+            continue;
+        }
+        let covers = |place: &Place, address: &Address| {
+            summary.addresses.iter().any(|(other, theirs)| other == place && theirs == address)
+        };
+        if let Some((place, change)) = plan.changes().find(|(place, change)| covers(place, &change.address)) {
+            return Err(ApplyError::Unfinished {
+                operation: summary.id,
+                place: place.clone(),
+                address: Box::new(change.address.clone()),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Taking back what an operation did, as an operation of its own.
+
+use super::carry_out::{Done, Watch, finish};
+use super::{ApplyError, publish, refuse_overlap};
+use crate::journal::{Ending, Journal, Operation, Step};
+use crate::name::Address;
+use crate::plan::{Desired, Place, Plan, Want, diff};
+use crate::store::{OperationId, Stores};
+use std::collections::BTreeMap;
+
+/// What an undo would do. Holds the operation that is undone, so that nobody resumes it meanwhile.
+pub struct Undo {
+    original: Operation,
+    /// The writes that bring back what was there before. Empty where all of it is there already.
+    pub plan: Plan,
+    /// Addresses that somebody else changed since, and that are left as they are.
+    pub left: Vec<(Place, Address)>,
+}
+
+/// One address of the operation that is undone: what to bring back, and what it is known to have looked like on the way.
+struct Past {
+    before: Want,
+    known: Vec<Want>,
+}
+
+type PlacePasts = (Place, BTreeMap<Address, Past>);
+
+/// Compares what the operation left with what is there now. An address that is neither as before nor as the operation
+/// made it was changed by somebody else since: a conflict, unless `skip_changed`, and then it is left as it is.
+pub async fn plan_undo(
+    journal: &Journal,
+    id: &OperationId,
+    stores: &Stores,
+    skip_changed: bool,
+) -> Result<Undo, ApplyError> {
+    let original = journal.open(id)?;
+    let mut plan = Plan::default();
+    let mut left = Vec::new();
+    for (place, pasts) in pasts(&original, stores)? {
+        let Some(store) = stores.get(&place) else { continue };
+        let addresses: Vec<Address> = pasts.keys().cloned().collect();
+        let seen = store.read(&addresses).await.map_err(|error| ApplyError::Read(Box::new(error)))?;
+        let mut desired = Desired::new();
+        for (address, past) in pasts {
+            let now = seen.entries.get(&address);
+            if past.before.met_by(now) || past.known.iter().any(|want| want.met_by(now)) {
+                desired.insert(address, past.before);
+            } else {
+                left.push((place.clone(), address));
+            }
+        }
+        plan = plan.then(diff(&place, &desired, &seen, |address| store.unit_of(address)));
+    }
+    if !left.is_empty() && !skip_changed {
+        return Err(ApplyError::Conflict { operation: Some(id.clone()), addresses: left, midway: false });
+    }
+    Ok(Undo { original, plan, left })
+}
+
+/// Carries out an undo. An undo that stops midway is finished by [`super::resume`] with the undo's own name.
+pub async fn undo(
+    journal: &Journal,
+    mut undo: Undo,
+    stores: &Stores,
+    watch: Watch<'_>,
+) -> Result<Done, ApplyError> {
+    if undo.plan.is_empty() {
+        undo.original.record(Step::Ended { ending: Ending::Undone, reason: None })?;
+        return Ok(Done { operation: undo.original.id().clone(), changes: 0, left: undo.left });
+    }
+    refuse_overlap(journal, &undo.plan, Some(undo.original.id()))?;
+    let command = format!("undo {}", undo.original.id());
+    let mut operation = journal.begin(&command, Some(undo.original.id()))?;
+    publish(&mut operation, &undo.plan, stores, watch).await?;
+    let done = finish(&mut operation, Vec::new())?;
+    Ok(Done { left: undo.left, ..done })
+}
+
+/// Every address that the operation may have written, by place: the places of the last writes first, so that what was
+/// done last is taken back first.
+fn pasts(original: &Operation, stores: &Stores) -> Result<Vec<PlacePasts>, ApplyError> {
+    let mut places: Vec<PlacePasts> = Vec::new();
+    for (index, write) in original.writes().iter().enumerate() {
+        if !original.may_have_written(index) {
+            continue;
+        }
+        super::carry_out::store_of(original, index, stores)?;
+        let at = match places.iter().position(|(place, _)| *place == write.place) {
+            Some(at) => at,
+            None => {
+                places.push((write.place.clone(), BTreeMap::new()));
+                places.len() - 1
+            }
+        };
+        for change in &write.changes {
+            let before = Want::as_seen(change.before.as_ref());
+            let past = places[at].1.entry(change.address.clone());
+            past.or_insert(Past { before, known: Vec::new() }).known.push(change.after.clone());
+        }
+    }
+    places.reverse();
+    Ok(places)
+}
