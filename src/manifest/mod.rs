@@ -5,8 +5,11 @@
 //! [`classify`] and [`edit`] are the work on single values and on the text. It never reads a file, a place or a clock.
 
 mod address;
+pub mod classify;
 mod composed;
 pub mod derive;
+mod draft;
+pub mod edit;
 pub mod generate;
 mod model;
 mod problem;
@@ -19,6 +22,7 @@ mod template;
 mod variables;
 
 pub use address::UnknownName;
+pub use draft::{Draft, DraftGroup, DraftRender, new_manifest};
 pub use model::*;
 pub use problem::{ManifestError, Problem};
 pub use schema::json_schema;

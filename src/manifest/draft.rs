@@ -1,0 +1,190 @@
+//! The text of a new manifest, for `init`.
+//!
+//! Owns how a manifest looks that nobody has edited yet: the order, and a short comment where a beginner needs one. What
+//! goes into it was decided by whoever asks.
+
+use crate::manifest::edit::{NewKey, declaration};
+use crate::manifest::{Manifest, ManifestError};
+use crate::name::{Environment, Group, Key, Project};
+use crate::render::Dialect;
+use std::fmt::Write;
+use toml_edit::Value;
+
+/// What a new manifest declares.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The project's name.
+    pub project: Project,
+    /// Its one environment, whose home is the vault.
+    pub environment: Environment,
+    /// Who can open the vault.
+    pub recipients: Vec<String>,
+    /// The groups with their keys.
+    pub groups: Vec<DraftGroup>,
+    /// The files to render.
+    pub renders: Vec<DraftRender>,
+}
+
+/// A group of a new manifest.
+#[derive(Debug, Clone)]
+pub struct DraftGroup {
+    /// Its name.
+    pub name: Group,
+    /// Where its keys were found, for a comment.
+    pub origin: Option<String>,
+    /// Its keys.
+    pub keys: Vec<(Key, NewKey)>,
+}
+
+/// A render target of a new manifest.
+#[derive(Debug, Clone)]
+pub struct DraftRender {
+    /// Its name.
+    pub name: String,
+    /// The file, from the manifest's folder on.
+    pub file: String,
+    /// Who reads it.
+    pub dialects: Vec<Dialect>,
+    /// The groups in it.
+    pub groups: Vec<Group>,
+}
+
+/// The text of a new manifest; it is read before it is given out.
+pub fn new_manifest(draft: &Draft) -> Result<String, ManifestError> {
+    let text = write(draft);
+    Manifest::parse("strongroom.toml", &text)?;
+    Ok(text)
+}
+
+fn write(draft: &Draft) -> String {
+    let Draft { project, environment, recipients, groups, renders } = draft;
+    let mut text = String::from(
+        "# What this app needs to know, where each value lives and where it goes. Commit this file: it holds no secret.\n\
+         # `strongroom set KEY` stores a value, `strongroom render` writes the files below.\n\
+         version = 1\n\n[project]\n",
+    );
+    line(&mut text, "name", &project.as_str().into());
+    line(&mut text, "default_environment", &environment.as_str().into());
+    text.push_str("# Who can open the vault; `strongroom recipients add` adds a colleague.\n");
+    match recipients.as_slice() {
+        [] => text.push_str("recipients = []\n"),
+        several => {
+            text.push_str("recipients = [\n");
+            for recipient in several {
+                let _ = writeln!(text, "    {},", quoted(recipient));
+            }
+            text.push_str("]\n");
+        }
+    }
+    let _ = write!(text, "\n[environments.{}]\nhome = \"vault\"", bare(environment.as_str()));
+    let _ =
+        writeln!(text, "    # .strongroom/{environment}.age beside this file, sealed; it may be committed");
+    for group in groups {
+        write_group(&mut text, group);
+    }
+    for render in renders {
+        write_render(&mut text, render);
+    }
+    text
+}
+
+fn write_group(text: &mut String, group: &DraftGroup) {
+    text.push('\n');
+    if let Some(origin) = &group.origin {
+        let origin: String = origin.chars().filter(|c| !c.is_control()).collect();
+        let _ = writeln!(text, "# From {origin}.");
+    }
+    let _ = writeln!(text, "[groups.{}.keys]", group.name);
+    let widest = group.keys.iter().map(|(key, _)| key.as_str().len()).max().unwrap_or(0);
+    for (key, new) in &group.keys {
+        let _ = writeln!(text, "{key:widest$} = {}", declaration(new));
+    }
+}
+
+fn write_render(text: &mut String, render: &DraftRender) {
+    let _ = writeln!(text, "\n[render.{}]", bare(&render.name));
+    line(text, "file", &render.file.as_str().into());
+    let names: Vec<&str> = render.dialects.iter().map(|dialect| dialect.as_str()).collect();
+    match names.as_slice() {
+        [one] => line(text, "dialect", &(*one).into()),
+        several => line(text, "dialect", &several.iter().copied().collect()),
+    }
+    line(text, "groups", &render.groups.iter().map(Group::as_str).collect());
+}
+
+fn line(text: &mut String, field: &str, value: &Value) {
+    let _ = writeln!(text, "{field} = {}", value.to_string().trim());
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// A name as it stands in a table's header: in quotes where it is more than letters, digits, `-` and `_`.
+fn bare(name: &str) -> String {
+    let plain =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if plain { name.to_owned() } else { quoted(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_manifest_reads_well_and_is_one() {
+        let key = |name: &str, new| (name.parse().unwrap(), new);
+        let draft = Draft {
+            project: "antenna".parse().unwrap(),
+            environment: "prod.eu".parse().unwrap(),
+            recipients: vec!["age1example".to_owned()],
+            groups: vec![DraftGroup {
+                name: "django".parse().unwrap(),
+                origin: Some(".envs/.production/.django".to_owned()),
+                keys: vec![
+                    key("DJANGO_SECRET_KEY", NewKey { secret: true, ..NewKey::default() }),
+                    key(
+                        "DEBUG",
+                        NewKey { value: Some("a \"quoted\" \\ value".to_owned()), ..NewKey::default() },
+                    ),
+                    key("HOST", NewKey::default()),
+                    key("URL", NewKey { derive: Some("http://{HOST}/".to_owned()), ..NewKey::default() }),
+                ],
+            }],
+            renders: vec![DraftRender {
+                name: "django".to_owned(),
+                file: ".envs/.production/.django".to_owned(),
+                dialects: vec![Dialect::Compose, Dialect::Docker],
+                groups: vec!["django".parse().unwrap()],
+            }],
+        };
+        insta::assert_snapshot!(new_manifest(&draft).unwrap(), @r##"
+# What this app needs to know, where each value lives and where it goes. Commit this file: it holds no secret.
+# `strongroom set KEY` stores a value, `strongroom render` writes the files below.
+version = 1
+
+[project]
+name = "antenna"
+default_environment = "prod.eu"
+# Who can open the vault; `strongroom recipients add` adds a colleague.
+recipients = [
+    "age1example",
+]
+
+[environments."prod.eu"]
+home = "vault"    # .strongroom/prod.eu.age beside this file, sealed; it may be committed
+
+# From .envs/.production/.django.
+[groups.django.keys]
+DJANGO_SECRET_KEY = { secret = true }
+DEBUG             = { value = 'a "quoted" \ value' }
+HOST              = {}
+URL               = { derive = "http://{HOST}/" }
+
+[render.django]
+file = ".envs/.production/.django"
+dialect = ["compose", "docker"]
+groups = ["django"]
+"##);
+    }
+}
