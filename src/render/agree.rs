@@ -34,8 +34,9 @@ impl Disagreement {
 /// A variable that dialects read differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Differing {
-    /// The variable.
-    pub key: Key,
+    /// The variable. `None` where some dialect does not find it, or none gives it a value: then what looks like a name
+    /// may be a line of a value, and it is not told.
+    pub key: Option<Key>,
     /// The line where the first dialect finds it, counted from 1.
     pub line: usize,
     /// The dialects that read one value, for each value, those of the most dialects first.
@@ -57,7 +58,8 @@ impl fmt::Display for Differing {
         if !self.missing.is_empty() {
             parts.push(format!("not there for {}", names(&self.missing)));
         }
-        write!(f, "line {}: {} is {}", self.line, self.key, parts.join("; "))
+        let key = self.key.as_ref().map_or("what looks like a variable", Key::as_str);
+        write!(f, "line {}: {key} is {}", self.line, parts.join("; "))
     }
 }
 
@@ -163,7 +165,76 @@ fn differing(key: Key, line: usize, meanings: &[(Dialect, Option<&Meaning>)]) ->
     if values.len() == 1 && outside.is_empty() && missing.is_empty() {
         return None;
     }
+    let key = Some(key).filter(|_| missing.is_empty() && !values.is_empty());
     let mut alike: Vec<Vec<Dialect>> = values.into_iter().map(|(_, dialects)| dialects).collect();
     alike.sort_by_key(|dialects| std::cmp::Reverse(dialects.len()));
     Some(Differing { key, line, alike, outside, missing })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn agrees(text: &str, expected: &[(&str, &str)]) {
+        let read = read_agreed(text).unwrap_or_else(|error| panic!("{error}"));
+        let read: Vec<(&str, &str)> =
+            read.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();
+        assert_eq!(read, expected);
+    }
+
+    #[track_caller]
+    fn differs(text: &str) -> Vec<Differing> {
+        match read_agreed(text) {
+            Err(Disagreement::Differ(keys)) => keys,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn files_as_people_write_them_need_no_dialect() {
+        agrees(
+            "\u{feff}# settings\r\n\r\nDEBUG=0\r\nexport SECRET_KEY='a$b#c'\r\n",
+            &[("DEBUG", "0"), ("SECRET_KEY", "a$b#c")],
+        );
+        agrees(
+            "NAME = value\nEMPTY=\nURL=\"postgres://u:p@h/db\"\n",
+            &[("NAME", "value"), ("EMPTY", ""), ("URL", "postgres://u:p@h/db")],
+        );
+        agrees("FROM=My App <app@example.org>\n", &[("FROM", "My App <app@example.org>")]);
+        agrees("A=1\nB=\"\"\nC=''", &[("A", "1"), ("B", ""), ("C", "")]);
+        agrees("", &[]);
+    }
+
+    #[test]
+    fn what_dialects_read_differently_is_named_with_who_reads_it_how() {
+        let keys = differs("OK=1\nPASSWORD=pa$$word\nPORT=80 # http\n");
+        assert_eq!(
+            keys.iter().map(|d| (d.key.as_ref().unwrap().as_str(), d.line)).collect::<Vec<_>>(),
+            [("PASSWORD", 2), ("PORT", 3)]
+        );
+        assert!(keys[1].alike[0].contains(&Dialect::Compose) && keys[1].alike[1].contains(&Dialect::Docker));
+        let shown = Disagreement::Differ(keys).to_string();
+        assert!(
+            shown.contains("PASSWORD") && shown.contains("dotenvy") && !shown.contains("word "),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn escapes_and_expansions_of_the_callers_environment_ask_for_a_dialect() {
+        assert_eq!(differs("KEY=\"-----BEGIN\\nMII\"\n").len(), 1);
+        let keys = differs("HOME_DIR=${HOME}/x\n");
+        assert!(keys[0].outside.contains(&Dialect::Compose) && keys[0].alike[0].contains(&Dialect::Docker));
+    }
+
+    #[test]
+    fn what_nobody_takes_is_rejected_with_its_line() {
+        for (text, line) in [("A=1\nB-C=2\n", 2), ("A=1\n2B=2\n", 2)] {
+            match read_agreed(text) {
+                Err(rejected @ Disagreement::Rejected(_)) => assert_eq!(rejected.line(), line, "{rejected}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 }

@@ -25,6 +25,8 @@ mod python_dotenv;
 mod read;
 mod shell;
 mod systemd;
+#[cfg(test)]
+mod traps;
 mod write;
 
 pub use agree::{Differing, Disagreement, read_agreed};

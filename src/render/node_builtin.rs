@@ -30,7 +30,8 @@ fn model(text: &str) -> Result<Reading, Fault> {
     let mut reading = Reading::default();
     let mut cursor = Cursor::new(trim(&text));
     while let Some(c) = cursor.peek() {
-        if c == '\n' || c == '#' {
+        // A comment in a last line without a line end is read like a variable.
+        if c == '\n' || (c == '#' && cursor.rest().contains('\n')) {
             cursor.take_line();
             continue;
         }

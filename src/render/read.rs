@@ -73,7 +73,7 @@ pub struct ReadError {
     pub problem: ReadProblem,
 }
 
-/// What is wrong with a line. It never holds text of the line, except a key that was found to be one.
+/// What is wrong with a line. It never holds text of the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadProblem {
@@ -95,16 +95,13 @@ pub enum ReadProblem {
     /// A `$` that begins no valid expansion, where the dialect makes that an error.
     #[error("a `$` begins an expansion that is not complete")]
     Expansion,
-    /// A value with `$NAME`, where the file does not define `NAME`. The name is not told: after a `$` in a password, it
-    /// would be a piece of the password.
+    /// A value with `$NAME`, or a name alone, where the file does not define it. No name is told: after a `$` in a
+    /// password it would be a piece of the password, and a name alone may be a line of a key.
     #[error(
-        "the value of {key} has a `$` that refers to a variable which the file does not define; write the value out, or \
-         quote it so that the `$` is literal"
+        "the value would come from a variable which the file does not define; write it out, or quote it so that the \
+         `$` in it is literal"
     )]
-    Outside {
-        /// The variable with that value.
-        key: Key,
-    },
+    Outside,
     /// Text that the consumer would run as a program, or that only running it could give a meaning.
     #[error("the shell would run this as a command; only plain assignments are read")]
     Program,
@@ -167,7 +164,7 @@ pub(super) fn last_of_each(reading: Reading) -> Result<Vec<(Key, Secret)>, Fault
             continue;
         }
         let Meaning::Value(value) = meaning else {
-            return Err(Fault::new(line, ReadProblem::Outside { key }));
+            return Err(Fault::new(line, ReadProblem::Outside));
         };
         let value = Secret::new(String::clone(&value)).map_err(|_| Fault::new(line, ReadProblem::Nul))?;
         variables.push((key, value));

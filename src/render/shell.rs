@@ -74,18 +74,29 @@ fn model(text: &str) -> Result<Reading, Fault> {
     let mut reading = Reading::default();
     let mut cursor = Cursor::new(text);
     let mut exporting = false;
+    let mut started = false;
     loop {
         cursor.take_while(|c| c == ' ' || c == '\t');
         match cursor.peek() {
             None => return Ok(reading),
-            Some('\n' | ';') => {
-                exporting = false;
+            Some(c @ ('\n' | ';')) => {
+                if c == ';' && !started {
+                    return Err(Fault::new(cursor.line(), ReadProblem::Program));
+                }
+                (exporting, started) = (false, false);
                 cursor.bump();
             }
             Some('#') => drop(cursor.take_while(|c| c != '\n')),
             Some('\\') if cursor.eat("\\\n") => {}
-            Some(_) if !exporting && starts_export(cursor.rest()) => exporting = cursor.eat("export"),
-            Some(_) => assignment(&mut cursor, &mut reading, exporting)?,
+            // After an assignment it would be one for this command only, and the shells differ on that.
+            Some(_) if !started && starts_export(cursor.rest()) => {
+                exporting = cursor.eat("export");
+                started = true;
+            }
+            Some(_) => {
+                assignment(&mut cursor, &mut reading, exporting)?;
+                started = true;
+            }
         }
     }
 }

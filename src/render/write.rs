@@ -283,7 +283,7 @@ fn too_long(key: &Key, value: &str) -> Option<Reason> {
 /// The first form that every model of every grammar turns back into the value, whatever stands in the next line.
 fn common_form(grammars: &[&Grammar], key: &Key, value: &str) -> Option<Form> {
     let common = if grammars.len() > 1 {
-        vec![joined(&[value]), joined(&["'", value, "'"]), joined(&["\"", value, "\""])]
+        vec![joined(&["'", value, "'"]), joined(&["\"", value, "\""]), joined(&[value])]
     } else {
         Vec::new()
     };
