@@ -3,10 +3,14 @@
 //! It reads the manifest and nothing else, never a place, and has no opinion on errors: what cannot be read is not
 //! offered.
 
+use super::context::{self, Project};
 use super::report::Exit;
-use super::{command, context};
+use super::{command, early};
+use crate::manifest::{InstancesSpec, Manifest};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::CompleteEnv;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// By this variable the script that `completions` prints tells us which shell asks. It does not begin with STRONGROOM_,
 /// which are settings.
@@ -15,8 +19,7 @@ pub(super) const ASKING: &str = "_STRONGROOM_COMPLETE";
 /// Answers, if a shell asks.
 pub(super) fn answer_shell() -> Option<Exit> {
     context::variable(ASKING)?;
-    let here = std::path::Path::new(".");
-    match CompleteEnv::with_factory(command).var(ASKING).try_complete(context::arguments(), Some(here)) {
+    match CompleteEnv::with_factory(command).var(ASKING).try_complete(context::arguments(), None) {
         Ok(true) => Some(Exit::Done),
         Ok(false) => None,
         Err(_) => Some(Exit::Usage),
@@ -25,5 +28,54 @@ pub(super) fn answer_shell() -> Option<Exit> {
 
 /// The environments that the manifest declares.
 pub(super) fn environments() -> ArgValueCandidates {
-    ArgValueCandidates::new(Vec::<CompletionCandidate>::new)
+    ArgValueCandidates::new(|| {
+        names(|manifest| manifest.environments().map(|spec| spec.name.to_string()).collect())
+    })
+}
+
+/// The addresses that the manifest declares, in their shortest form: `KEY` where one group has it, else `group/KEY`.
+pub(super) fn addresses() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| names(shortest))
+}
+
+/// The render targets that the manifest declares.
+pub(super) fn targets() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| names(|manifest| manifest.renders().map(|spec| spec.name.clone()).collect()))
+}
+
+fn names(of: impl Fn(&Manifest) -> Vec<String>) -> Vec<CompletionCandidate> {
+    let Some(project) = project() else { return Vec::new() };
+    of(&project.manifest).into_iter().map(CompletionCandidate::new).collect()
+}
+
+fn shortest(manifest: &Manifest) -> Vec<String> {
+    let mut once = BTreeSet::new();
+    let mut again = BTreeSet::new();
+    for key in manifest.groups().flat_map(|group| group.keys.keys()) {
+        if !once.insert(key) {
+            again.insert(key);
+        }
+    }
+    let mut found = Vec::new();
+    for group in manifest.groups() {
+        for key in group.keys.keys() {
+            match &group.instances {
+                InstancesSpec::None if again.contains(key) => found.push(format!("{}/{key}", group.name)),
+                InstancesSpec::None => found.push(key.to_string()),
+                InstancesSpec::Listed(names) => {
+                    found.extend(names.iter().map(|name| format!("{}/{name}/{key}", group.name)));
+                }
+                InstancesSpec::Discovered => {}
+            }
+        }
+    }
+    found
+}
+
+/// The project that the line so far is about: the shell hands over its words after `--`.
+fn project() -> Option<Project> {
+    let words = context::arguments();
+    let typed = words.iter().skip_while(|word| *word != "--").skip(1).cloned().collect::<Vec<_>>();
+    let config = early(&typed).config.or_else(|| context::variable("STRONGROOM_CONFIG").map(PathBuf::from));
+    Project::open(config.as_deref()).ok()
 }

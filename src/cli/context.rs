@@ -1,17 +1,29 @@
 //! What a verb works with: the environment of the process, folders, clock, randomness, and (opened when first asked
-//! for) the manifest and the places.
+//! for) the manifest and the environment that is meant.
 //!
 //! The only file that reads the process's environment. It is passed to verbs and never global, and it never prints.
 
 use super::Globals;
 use super::harden::Limits;
-use super::report::Stop;
+use super::report::{Exit, Stop};
 use super::ui::Ui;
+use crate::manifest::{EnvironmentSpec, Manifest};
+use crate::secret::FingerprintKey;
 use anyhow::Result;
 use jiff::Timestamp;
+use rand::Rng;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+use std::cell::OnceCell;
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The file that is looked for.
+pub(super) const MANIFEST: &str = "strongroom.toml";
 
 /// The words of the command line, the program's name first.
 pub(super) fn arguments() -> Vec<OsString> {
@@ -28,17 +40,28 @@ pub(super) fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
     env::vars_os()
 }
 
+/// A manifest, and where it stands. Relative paths in it start from its folder.
+#[derive(Debug)]
+pub(super) struct Project {
+    pub(super) manifest: Manifest,
+    /// The manifest's file.
+    pub(super) path: PathBuf,
+    /// Its folder.
+    pub(super) folder: PathBuf,
+}
+
 /// What a verb works with.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) ui: Ui,
     pub(super) limits: Limits,
     globals: Globals,
+    project: OnceCell<Project>,
 }
 
 impl Context {
     pub(super) fn new(ui: Ui, globals: Globals, limits: Limits) -> Context {
-        Context { ui, limits, globals }
+        Context { ui, limits, globals, project: OnceCell::new() }
     }
 
     /// Whether the run stops after the plan.
@@ -46,9 +69,53 @@ impl Context {
         self.globals.dry_run
     }
 
+    /// The project: the manifest that was named, or the nearest one upwards.
+    pub(super) fn project(&self) -> Result<&Project> {
+        if let Some(project) = self.project.get() {
+            return Ok(project);
+        }
+        let project = Project::open(self.globals.config.as_deref())?;
+        Ok(self.project.get_or_init(|| project))
+    }
+
+    /// The environment that was named, or the one that the manifest takes for granted.
+    pub(super) fn environment(&self) -> Result<&EnvironmentSpec> {
+        let manifest = &self.project()?.manifest;
+        if let Some(name) = self.globals.environment.as_deref().filter(|name| !name.is_empty()) {
+            return Ok(manifest.environment(name)?);
+        }
+        manifest.default_environment().ok_or_else(|| {
+            let names: Vec<&str> = manifest.environments().map(|spec| spec.name.as_str()).collect();
+            Stop::usage("which environment is meant? The manifest names no default_environment")
+                .hint(format!("give --environment, one of: {}", names.join(", ")))
+                .into()
+        })
+    }
+
     /// The clock.
-    pub(super) fn now(&self) -> Timestamp {
-        Timestamp::now()
+    pub(super) fn clock(&self) -> fn() -> Timestamp {
+        Timestamp::now
+    }
+
+    /// The system's random source.
+    pub(super) fn random(&self) -> UnwrapErr<SysRng> {
+        UnwrapErr(SysRng)
+    }
+
+    /// A new key for the fingerprints that this run shows.
+    pub(super) fn fingerprint_key(&self) -> FingerprintKey {
+        let mut bytes = [0_u8; 32];
+        self.random().fill_bytes(&mut bytes);
+        FingerprintKey::new(bytes)
+    }
+
+    /// Runs what waits for places, on this thread; the runtime is made for it, so that a verb that waits for nothing has
+    /// none.
+    pub(super) fn wait_for<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime
+            .map_err(|error| Stop::new(Exit::Failed, "cannot start a runtime").because(error))?
+            .block_on(work)
     }
 
     /// The folder of settings: `$XDG_CONFIG_HOME/strongroom`, else `~/.config/strongroom`.
@@ -65,13 +132,64 @@ impl Context {
         }
     }
 
+    /// The file of the identity that opens vaults, where somebody chose one by `STRONGROOM_IDENTITY`.
+    pub(super) fn chosen_identity(&self) -> Option<PathBuf> {
+        variable("STRONGROOM_IDENTITY").map(PathBuf::from)
+    }
+
     /// The file of the identity that opens vaults: `STRONGROOM_IDENTITY`, else `identity.txt` among the settings.
     pub(super) fn identity_path(&self) -> Result<PathBuf> {
-        match variable("STRONGROOM_IDENTITY") {
-            Some(path) => Ok(path.into()),
+        match self.chosen_identity() {
+            Some(path) => Ok(path),
             None => Ok(self.config_folder()?.join("identity.txt")),
         }
     }
+}
+
+impl Project {
+    /// Reads the manifest at this path, or the nearest one from the working folder upwards.
+    pub(super) fn open(config: Option<&Path>) -> Result<Project> {
+        let path = match config.filter(|path| !path.as_os_str().is_empty()) {
+            Some(path) => path.to_owned(),
+            None => nearest_manifest()?,
+        };
+        let shown = path.display().to_string();
+        let bytes = fs::read(&path).map_err(|error| {
+            Stop::new(Exit::Manifest, format!("cannot read the manifest {shown}")).because(error)
+        })?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let offset = error.valid_up_to();
+            Stop::new(Exit::Manifest, format!("{shown} is not UTF-8 from byte {offset} on"))
+        })?;
+        let manifest = Manifest::parse(&shown, text)?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Ok(Project { manifest, path, folder })
+    }
+}
+
+/// The nearest manifest upwards, named from the working folder on: `../strongroom.toml`.
+fn nearest_manifest() -> Result<PathBuf> {
+    let here = env::current_dir()
+        .map_err(|error| Stop::new(Exit::Manifest, "cannot tell the working folder").because(error))?;
+    let mut path = PathBuf::new();
+    for folder in here.ancestors() {
+        match fs::metadata(folder.join(MANIFEST)) {
+            Ok(_) => return Ok(path.join(MANIFEST)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => path.push(".."),
+            Err(error) => {
+                let shown = path.join(MANIFEST).display().to_string();
+                return Err(Stop::new(Exit::Manifest, format!("cannot read the manifest {shown}"))
+                    .because(error)
+                    .into());
+            }
+        }
+    }
+    Err(Stop::new(Exit::Manifest, format!("there is no {MANIFEST} here or in a folder above"))
+        .hint("go to the project's folder, or name the file with --config FILE")
+        .into())
 }
 
 /// A folder of ours under one that XDG names; a relative one is to be ignored, says its specification.

@@ -4,16 +4,20 @@
 //! arguments (whose docs are its help) and a `run` that tells its story; everything it does to the world goes through
 //! [`context::Context`], everything it says through [`ui::Ui`].
 
+#[expect(dead_code, reason = "the verbs that change things build on it")]
 mod complete;
 mod completions;
 #[expect(dead_code, reason = "the verbs that change things build on it")]
 mod context;
-#[expect(dead_code, reason = "the verbs that change things build on it")]
+mod exec;
 mod harden;
+mod home;
+mod list;
 mod man;
 mod prompt;
 #[expect(dead_code, reason = "the verbs that change things build on it")]
 mod report;
+mod schema;
 #[expect(dead_code, reason = "the verbs that change things build on it")]
 mod table;
 #[expect(dead_code, reason = "the verbs that change things build on it")]
@@ -96,12 +100,19 @@ pub(super) struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[command(visible_alias = "run")]
+    Exec(exec::ExecArgs),
+    List(list::ListArgs),
+    Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
 
 fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
     match verb {
+        Verb::Exec(args) => exec::run(ctx, args),
+        Verb::List(args) => list::run(ctx, args),
+        Verb::Schema(args) => schema::run(ctx, args),
         Verb::Completions(args) => completions::run(ctx, args),
         Verb::Man(args) => man::run(ctx, args),
     }
@@ -134,13 +145,13 @@ pub fn main() -> ExitCode {
 }
 
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let matches = command().color(early(arguments).1.into()).try_get_matches_from(arguments)?;
+    let matches = command().color(early(arguments).color.into()).try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
 }
 
 /// Help and version are data; everything else that clap refuses is a usage error, in JSON too where that was asked for.
 fn refuse(arguments: &[OsString], error: &clap::Error) -> Exit {
-    let (json, color) = early(arguments);
+    let Early { json, color, .. } = early(arguments);
     if json && error.use_stderr() {
         Ui::bare(json, color).error(&Report::of_usage(error));
         return Exit::Usage;
@@ -151,22 +162,37 @@ fn refuse(arguments: &[OsString], error: &clap::Error) -> Exit {
     }
 }
 
-/// The two flags that matter before the line is known to be good: how a refusal is to look.
-fn early(arguments: &[OsString]) -> (bool, Color) {
-    let mut json =
-        context::variable("STRONGROOM_JSON").is_some_and(|text| switch(&text.to_string_lossy()) == Ok(true));
-    let mut when = context::variable("STRONGROOM_COLOR").map(|text| text.to_string_lossy().into_owned());
-    let mut words =
-        arguments.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
+/// What matters before the line is known to be good: how a refusal is to look, and which manifest completion is about.
+#[derive(Debug, Default)]
+struct Early {
+    json: bool,
+    color: Color,
+    config: Option<PathBuf>,
+}
+
+fn early(arguments: &[OsString]) -> Early {
+    let twin = |name| context::variable(name).map(|text| text.to_string_lossy().into_owned());
+    let mut found = Early {
+        json: twin("STRONGROOM_JSON").is_some_and(|text| switch(&text) == Ok(true)),
+        color: twin("STRONGROOM_COLOR").and_then(|text| color(&text).ok()).unwrap_or_default(),
+        config: None,
+    };
+    let words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
+    let mut words = words.take_while(|word| word != "--");
     while let Some(word) = words.next() {
-        match word.split_once('=') {
-            None if word == "--json" => json = true,
-            None if word == "--color" => when = words.next().map(|next| next.into_owned()),
-            Some(("--color", next)) => when = Some(next.to_owned()),
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
+            None => (word.into_owned(), None),
+        };
+        let mut value = || value.clone().or_else(|| words.next().map(|next| next.into_owned()));
+        match flag.as_str() {
+            "--json" => found.json = true,
+            "--color" => found.color = value().and_then(|text| color(&text).ok()).unwrap_or(found.color),
+            "--config" | "-c" => found.config = value().map(PathBuf::from),
             _ => {}
         }
     }
-    (json, when.and_then(|text| color(&text).ok()).unwrap_or_default())
+    found
 }
 
 /// The whole command tree, for parsing, completion and manual pages.

@@ -2,6 +2,12 @@
 //!
 //! The one place that knows which error of which layer means what. It never prints; [`super::ui`] does.
 
+use crate::journal::JournalError;
+use crate::manifest::{ManifestError, Missing, NameClash, UnknownName, VariablesError};
+use crate::name::InvalidName;
+use crate::render::UnknownDialect;
+use crate::seal::OpenError;
+use crate::store::{ErrorKind, StoreError};
 use anyhow::Error;
 use std::process::ExitCode;
 
@@ -149,18 +155,72 @@ fn meaning(link: &(dyn std::error::Error + 'static)) -> Option<(Exit, Vec<String
     if link.is::<ReaderGone>() {
         return Some((Exit::Done, Vec::new()));
     }
-    if link.is::<crate::name::InvalidName>() {
-        return Some((Exit::Usage, Vec::new()));
+    if let Some(error) = link.downcast_ref::<StoreError>() {
+        return Some((of_store(error), error.hint.iter().cloned().collect()));
     }
-    if let Some(error) = link.downcast_ref::<std::io::Error>() {
-        return of_io(error).map(|exit| (exit, Vec::new()));
+    if let Some(error) = link.downcast_ref::<VariablesError>() {
+        return Some(match error {
+            VariablesError::Missing(missing) => of_missing(missing),
+            VariablesError::Clash(_) => (Exit::Manifest, Vec::new()),
+        });
     }
-    None
+    if let Some(missing) = link.downcast_ref::<Missing>() {
+        return Some(of_missing(missing));
+    }
+    of_type(link).map(|exit| (exit, Vec::new()))
 }
 
-fn of_io(error: &std::io::Error) -> Option<Exit> {
-    (error.kind() == std::io::ErrorKind::PermissionDenied).then_some(Exit::Denied)
+/// Types whose messages say the next step themselves.
+fn of_type(link: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if link.is::<ManifestError>() || link.is::<NameClash>() {
+        return Some(Exit::Manifest);
+    }
+    if link.is::<InvalidName>() || link.is::<UnknownName>() || link.is::<UnknownDialect>() {
+        return Some(Exit::Usage);
+    }
+    if let Some(error) = link.downcast_ref::<JournalError>() {
+        return Some(of_journal(error));
+    }
+    if let Some(error) = link.downcast_ref::<OpenError>() {
+        return Some(match error {
+            OpenError::WrongIdentity => Exit::Denied,
+            OpenError::NotAge | OpenError::Passphrase | OpenError::Damaged => Exit::Failed,
+        });
+    }
+    let denied = |error: &std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
+    link.downcast_ref::<std::io::Error>().filter(|error| denied(error)).map(|_| Exit::Denied)
 }
+
+fn of_store(error: &StoreError) -> Exit {
+    match error.kind {
+        ErrorKind::Denied => Exit::Denied,
+        ErrorKind::Conflict => Exit::Conflict,
+        ErrorKind::Busy => Exit::Busy,
+        ErrorKind::Transient
+        | ErrorKind::RolledBack
+        | ErrorKind::Invalid
+        | ErrorKind::Damaged
+        | ErrorKind::Failed => Exit::Failed,
+    }
+}
+
+fn of_journal(error: &JournalError) -> Exit {
+    match error {
+        JournalError::Unknown(_) | JournalError::Ambiguous(_) => Exit::Usage,
+        JournalError::CannotOpen { .. } => Exit::Denied,
+        JournalError::Running(_) => Exit::Busy,
+        JournalError::Io { .. } | JournalError::Damaged { .. } | JournalError::Seal(_) => Exit::Failed,
+    }
+}
+
+fn of_missing(missing: &Missing) -> (Exit, Vec<String>) {
+    let environment = &missing.environment;
+    let line = |address| format!("`strongroom -e {environment} set {address}`");
+    (Exit::Failed, missing.addresses.iter().take(MOST_HINTS).map(line).collect())
+}
+
+/// More next steps than a person takes in are no help.
+const MOST_HINTS: usize = 3;
 
 #[cfg(test)]
 mod tests {

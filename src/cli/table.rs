@@ -4,7 +4,13 @@
 //! line ever wrapped. Programs read `--json`. It never prints.
 
 use super::ui::shown;
-use comfy_table::{Attribute, Cell as Drawn, Color, ContentArrangement, presets};
+use comfy_table::{Attribute, Cell as Drawn, Color, ContentArrangement, LineStyle, TableStyle};
+
+/// A line under the header and nothing else.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// Below so many columns nothing is wrapped to them.
+const NARROWEST: u16 = 40;
 
 /// A table with one row per thing.
 #[derive(Debug)]
@@ -61,7 +67,11 @@ impl Table {
     /// For a terminal: ruled, and wrapped to its width.
     pub(super) fn drawn(&self, paint: bool) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(RULED);
+        // A terminal may say that it has no columns at all, and in a few of them a wrapped table cannot be read.
+        if table.width().is_some_and(|width| width >= NARROWEST) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
         if paint {
             table.enforce_styling();
         }

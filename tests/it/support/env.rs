@@ -171,13 +171,16 @@ impl TestEnv {
     pub(crate) fn terminal(&self, words: &str) -> Terminal {
         let mut command = self.command(STRONGROOM);
         command.args(words.split_whitespace());
-        self.terminal_of(command)
+        self.terminal_of(&command)
     }
 
     /// Runs any command on a terminal of its own.
-    pub(crate) fn terminal_of(&self, mut command: Command) -> Terminal {
-        command.env("TERM", "xterm");
-        Terminal { session: rexpect::session::spawn_command(command, Some(HANGS_AFTER_MS)).unwrap() }
+    pub(crate) fn terminal_of(&self, command: &Command) -> Terminal {
+        // The pseudo-terminal comes without a size and with its echo off; a person's has both.
+        let mut shell = self.command("sh");
+        shell.args(["-c", "stty echo rows 24 cols 100; exec \"$@\"", "sh"]);
+        shell.arg(command.get_program()).args(command.get_args()).env("TERM", "xterm");
+        Terminal { session: rexpect::session::spawn_command(shell, Some(HANGS_AFTER_MS)).unwrap() }
     }
 
     fn redact(&self, bytes: &[u8]) -> String {

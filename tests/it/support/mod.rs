@@ -2,3 +2,4 @@
 
 #[expect(dead_code, reason = "tests of the verbs that change things stand on it")]
 pub(crate) mod env;
+pub(crate) mod vault;

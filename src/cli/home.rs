@@ -1,0 +1,183 @@
+//! An environment's home, opened: the store that the manifest names, with this person's identity.
+//!
+//! Owns how a place of the manifest becomes a store, and which of its values a wish needs. It never writes.
+
+use super::context::Context;
+use super::report::{Exit, Stop};
+use crate::manifest::{EnvironmentSpec, Instances, InstancesSpec, Manifest, Place, ValueSource};
+use crate::name::{Address, Group};
+use crate::seal::{Identities, InvalidIdentity, Recipient};
+use crate::snapshot::Snapshot;
+use crate::store::{Home, Vault};
+use anyhow::Result;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// What was read of a home: values, and the instances that groups turned out to have.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) snapshot: Snapshot,
+    pub(super) instances: Instances,
+}
+
+impl Context {
+    /// The store that is the truth of the environment.
+    pub(super) fn home(&self) -> Result<Box<dyn Home>> {
+        match &self.environment()?.home {
+            Place::Vault => Ok(Box::new(self.vault()?)),
+            place @ (Place::Ssm | Place::SecretsManager | Place::Beanstalk { .. } | Place::Memory) => {
+                Err(self.cannot_open(place)?.into())
+            }
+        }
+    }
+
+    /// The vault of the environment.
+    pub(super) fn vault(&self) -> Result<Vault> {
+        let environment = self.environment()?;
+        let manifest = &self.project()?.manifest;
+        let who = (manifest.project().clone(), environment.name.clone());
+        let identities = self.identities()?.map(Arc::new);
+        Ok(Vault::new(self.vault_path(environment)?, who, self.recipients()?, identities, self.clock()))
+    }
+
+    /// The file of an environment's vault.
+    pub(super) fn vault_path(&self, environment: &EnvironmentSpec) -> Result<PathBuf> {
+        Ok(self.project()?.folder.join(".strongroom").join(format!("{}.age", environment.name)))
+    }
+
+    /// The project's recipients, parsed.
+    pub(super) fn recipients(&self) -> Result<Vec<Recipient>> {
+        let project = self.project()?;
+        let parsed = project.manifest.recipients().iter().map(|text| {
+            text.parse::<Recipient>().map_err(|error| {
+                let message = format!("{}: project.recipients is wrong", project.manifest.file());
+                Stop::new(Exit::Manifest, message).because(error).into()
+            })
+        });
+        parsed.collect()
+    }
+
+    /// This person's identities; none where there is no file and nobody named one.
+    pub(super) fn identities(&self) -> Result<Option<Identities>> {
+        let path = self.identity_path()?;
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.chosen_identity().is_none() => {
+                return Ok(None);
+            }
+            Err(error) => {
+                let message = format!("cannot read the identity {}", path.display());
+                return Err(Stop::new(Exit::Denied, message).because(error).into());
+            }
+        };
+        self.unlock(&path, &bytes).map(Some)
+    }
+
+    fn unlock(&self, path: &Path, bytes: &[u8]) -> Result<Identities> {
+        let mut refused = None;
+        let mut ask = || {
+            let question = format!("Passphrase of {}", path.display());
+            let otherwise = "point STRONGROOM_IDENTITY to an identity without a passphrase";
+            self.ui.ask_passphrase(&question, otherwise).map_err(|error| refused = Some(error)).ok()
+        };
+        let parsed = Identities::parse(bytes, &mut ask);
+        match (parsed, refused) {
+            (_, Some(error)) => Err(error),
+            (Ok(identities), None) => Ok(identities),
+            (Err(error), None) => {
+                Err(Stop::new(of_identity(&error), format!("cannot use the identity {}", path.display()))
+                    .because(error)
+                    .into())
+            }
+        }
+    }
+
+    fn cannot_open(&self, place: &Place) -> Result<Stop> {
+        let environment = &self.environment()?.name;
+        Ok(Stop::new(
+            Exit::Failed,
+            format!("the home of `{environment}` is {place}, which this version does not open"),
+        )
+        .hint("environments with `home = \"vault\"` work"))
+    }
+
+    /// Reads what home holds of these addresses, and of what they are derived from; `wanted` is asked about every
+    /// address that the environment declares. Home is not opened where nothing of it is needed.
+    pub(super) fn read_home(&self, wanted: impl Fn(&Address) -> bool) -> Result<Held> {
+        let manifest = &self.project()?.manifest;
+        let environment = self.environment()?;
+        let discovered = groups_to_discover(manifest, environment);
+        let mut held = Held::default();
+        if discovered.is_empty() {
+            let needed = needed(manifest, environment, &held.instances, wanted);
+            if !needed.is_empty() {
+                let home = self.home()?;
+                held.snapshot = self.wait_for(async { Ok(home.read(&needed).await?) })?;
+            }
+            return Ok(held);
+        }
+        let home = self.home()?;
+        self.wait_for(async {
+            let found = home.walk(&discovered).await?;
+            for address in found.entries.keys() {
+                let Some(instance) = &address.instance else { continue };
+                let instances = held.instances.entry(address.group.clone()).or_default();
+                if !instances.contains(instance) {
+                    instances.push(instance.clone());
+                }
+            }
+            let needed = needed(manifest, environment, &held.instances, wanted);
+            held.snapshot = home.read(&needed).await?;
+            Ok(held)
+        })
+    }
+}
+
+fn of_identity(error: &InvalidIdentity) -> Exit {
+    match error {
+        InvalidIdentity::PassphraseNeeded => Exit::Usage,
+        InvalidIdentity::Line(_)
+        | InvalidIdentity::Empty
+        | InvalidIdentity::UnsupportedSsh
+        | InvalidIdentity::WrongPassphrase
+        | InvalidIdentity::Damaged => Exit::Denied,
+    }
+}
+
+fn groups_to_discover(manifest: &Manifest, environment: &EnvironmentSpec) -> Vec<Group> {
+    let groups = manifest.groups_in(&environment.name);
+    groups
+        .filter(|group| group.instances == InstancesSpec::Discovered)
+        .map(|group| group.name.clone())
+        .collect()
+}
+
+/// The addresses in home that the wanted ones need: themselves, or the parts that they are derived from.
+fn needed(
+    manifest: &Manifest,
+    environment: &EnvironmentSpec,
+    instances: &Instances,
+    wanted: impl Fn(&Address) -> bool,
+) -> Vec<Address> {
+    let mut open: Vec<Address> = manifest.addresses(&environment.name, instances);
+    open.retain(|address| wanted(address));
+    let mut seen = BTreeSet::new();
+    let mut needed = Vec::new();
+    while let Some(address) = open.pop() {
+        if !seen.insert(address.clone()) {
+            continue;
+        }
+        match manifest.source(&environment.name, &address) {
+            Some(ValueSource::Home) => needed.push(address),
+            Some(ValueSource::Derived { template, .. }) => {
+                open.extend(template.parts().map(|part| part.address(address.instance.as_ref())));
+            }
+            Some(ValueSource::Literal { .. } | ValueSource::Absent) | None => {}
+        }
+    }
+    needed
+}
