@@ -21,6 +21,7 @@ use std::fs;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
+use tracing::debug;
 
 /// The file that is looked for.
 pub(super) const MANIFEST: &str = "strongroom.toml";
@@ -154,6 +155,7 @@ impl Project {
             None => nearest_manifest()?,
         };
         let shown = path.display().to_string();
+        debug!(manifest = %shown);
         let bytes = fs::read(&path).map_err(|error| {
             Stop::new(Exit::Manifest, format!("cannot read the manifest {shown}")).because(error)
         })?;

@@ -15,6 +15,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tracing::debug;
 use zeroize::Zeroizing;
 
 /// What was read of a home: values, and the instances that groups turned out to have.
@@ -64,6 +65,7 @@ impl Context {
     /// This person's identities; none where there is no file and nobody named one.
     pub(super) fn identities(&self) -> Result<Option<Identities>> {
         let path = self.identity_path()?;
+        debug!(identity = %path.display());
         let bytes = match fs::read(&path) {
             Ok(bytes) => Zeroizing::new(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.chosen_identity().is_none() => {

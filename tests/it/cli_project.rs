@@ -130,6 +130,14 @@ fn shells_are_offered_names_from_the_manifest() {
 }
 
 #[test]
+fn only_v_makes_it_talk_and_rust_log_does_not() {
+    let quiet = demo().with("RUST_LOG", "trace").run("-e local list");
+    assert_eq!(quiet.stderr, "");
+    let told = demo().run("-e local -v list");
+    assert!(told.stderr.contains("strongroom.toml"), "{}", told.stderr);
+}
+
+#[test]
 fn the_schema_is_json() {
     let schema: serde_json::Value = serde_json::from_str(&demo().run("schema").success()).unwrap();
     assert!(schema["properties"]["project"].is_object());
