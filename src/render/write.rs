@@ -340,3 +340,30 @@ fn same(read: &[super::read::Assignment], expected: &Reading) -> bool {
 fn is_value(meaning: &Meaning, value: &str) -> bool {
     matches!(meaning, Meaning::Value(read) if read.as_str() == value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_a_named_consumer_misreads_is_found_before_anybody_gets_it() {
+        let target = Target::of(&[Dialect::Docker, Dialect::Node]).unwrap();
+        let (a, b) = (Secret::new("x\\".to_owned()).unwrap(), Secret::new("#".to_owned()).unwrap());
+        let key = |name| Key::parse(name).unwrap();
+        let variables = [(key("A"), &a), (key("B"), &b)];
+        // A run-on of npm's dotenv, a variable too many, one too few, and a file that is no file for docker.
+        for (text, dialect, name) in [
+            ("A='x\\'\nB='#'\n", Dialect::Docker, "A"),
+            ("A=x\\\nB=#\n", Dialect::Node, "B"),
+            ("A=x\\\nB=#\nC=1\n", Dialect::Docker, "B"),
+            ("A=x\\\n", Dialect::Docker, "B"),
+            ("A B=1\n", Dialect::Docker, "A"),
+        ] {
+            let found = target.read_back(text, &variables);
+            assert_eq!(found, Err(RenderError::Misread { dialect, key: key(name) }), "{text}");
+        }
+        let node = Target::of(&[Dialect::Node]).unwrap();
+        node.read_back("A='x\\'\nB='#'\n", &variables).unwrap_err();
+        node.read_back("A='x\\' # '.\nB='#'\n", &variables).unwrap();
+    }
+}
