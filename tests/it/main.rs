@@ -5,6 +5,7 @@
 mod cli_basics;
 mod cli_exec;
 mod cli_project;
+mod consumers;
 mod manifest;
 mod pipe;
 mod support;
