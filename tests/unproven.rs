@@ -4,6 +4,8 @@
 //!
 //! It reads what tests/it/support/machine.rs recorded and never decides itself what is absent.
 
+#![expect(clippy::print_stdout, reason = "it is there to be read at the end of a run")]
+
 fn main() {
     let record = concat!(env!("CARGO_TARGET_TMPDIR"), "/unproven");
     let mut files: Vec<_> =

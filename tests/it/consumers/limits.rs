@@ -36,17 +36,23 @@ fn django_environ(value: &str) -> bool {
 }
 
 /// npm's dotenv takes no escapes away. A quote fits where each of its kind in the value has a backslash before it; where
-/// none fits, the bare rule is left.
+/// none fits, quotes round a line are still taken off, if none inside is followed by something like a line's end.
 fn node(value: &str) -> bool {
     let literal = value.contains("\\n") || value.contains("\\r");
     let breaks = value.contains(['\n', '\r']);
-    let fits = |quote: char| {
-        let chars: Vec<char> = value.chars().collect();
-        let lone = (0..chars.len()).any(|at| chars[at] == quote && (at == 0 || chars[at - 1] != '\\'));
-        !lone && if quote == '"' { !literal } else { !value.contains('\r') }
+    let chars: Vec<char> = value.chars().collect();
+    let lone =
+        |quote: char| (0..chars.len()).any(|at| chars[at] == quote && (at == 0 || chars[at - 1] != '\\'));
+    let fits = |quote: char| !lone(quote) && if quote == '"' { !literal } else { !value.contains('\r') };
+    let ends_early = |quote: char| {
+        value.split(quote).skip(1).any(|rest| {
+            let blanks = &rest[..rest.len() - rest.trim_start().len()];
+            blanks.contains(['\u{2028}', '\u{2029}'])
+        })
     };
-    let bare = !value.contains(['#', '\u{2028}', '\u{2029}']) && !(breaks && literal);
-    !['\'', '"', '`'].into_iter().any(fits) && !bare
+    let bare = |quote: char| !ends_early(quote) && if quote == '"' { !literal } else { !breaks };
+    let quotes = ['\'', '"', '`'];
+    !quotes.into_iter().any(fits) && (value.contains('#') || !quotes.into_iter().any(bare))
 }
 
 /// Node drops each CR, and its quotes end at the next of their kind.
