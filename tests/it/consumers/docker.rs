@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
+/// The containers that the client asked for, or what it said instead.
+type Made = Result<Vec<Container>, String>;
+
 const IMAGE: &str = "image.invalid/of-a-test";
 
 /// `docker create --env-file FILE`.
@@ -70,7 +73,7 @@ fn services(folder: &Folder, format: &str) -> Vec<Reading> {
 }
 
 /// One broken file fails the whole project, so a project that fails is read in halves.
-fn split(files: &[PathBuf], read: &dyn Fn(&[PathBuf]) -> Result<Vec<Container>, String>) -> Vec<Reading> {
+fn split(files: &[PathBuf], read: &dyn Fn(&[PathBuf]) -> Made) -> Vec<Reading> {
     match read(files) {
         Ok(mut containers) => {
             containers.sort_by_key(|container| container.labels["com.docker.compose.service"].clone());
@@ -84,14 +87,14 @@ fn split(files: &[PathBuf], read: &dyn Fn(&[PathBuf]) -> Result<Vec<Container>, 
     }
 }
 
-fn composed(folder: &Folder, yaml: &str, engine: &Engine, scratch: &Path) -> Result<Vec<Container>, String> {
+fn composed(folder: &Folder, yaml: &str, engine: &Engine, scratch: &Path) -> Made {
     fs::write(scratch.join("compose.yaml"), yaml).unwrap();
     let mut command = folder.command(provision::docker_compose());
     command.args(["--progress", "quiet", "--project-name", "p", "create", "--pull", "never"]);
     made(command.current_dir(scratch), engine, scratch)
 }
 
-fn made(command: &mut Command, engine: &Engine, scratch: &Path) -> Result<Vec<Container>, String> {
+fn made(command: &mut Command, engine: &Engine, scratch: &Path) -> Made {
     command.env("DOCKER_HOST", engine.host()).env("DOCKER_CONFIG", scratch);
     let output = command.output().unwrap();
     let containers = engine.take();
