@@ -2,8 +2,8 @@
 
 #[expect(dead_code, reason = "tests of the verbs that change things stand on it")]
 pub(crate) mod env;
-pub(crate) mod provision;
 pub(crate) mod machine;
+pub(crate) mod provision;
 pub(crate) mod vault;
 
 pub(crate) use machine::program;
