@@ -178,6 +178,8 @@ impl Journal {
                 summaries.push(summary);
             }
         }
+        // Names tell seconds only; the first line of a journal tells more.
+        summaries.sort_by_key(|summary| summary.at);
         let undoings: Vec<_> = summaries
             .iter()
             .filter(|summary| summary.standing != Standing::Nothing)

@@ -32,6 +32,13 @@ impl Host {
         Journal::new(self.state.path(), names, recipients, None, outside)
     }
 
+    /// The journal's lines of the only operation.
+    pub(super) fn journal_file(&self) -> std::path::PathBuf {
+        let folder = self.state.path().join("dev-app/prod");
+        let only = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap();
+        only.path().join("journal.jsonl")
+    }
+
     /// Whether every one of these values can be read: in the place, or in the sealed values of an operation.
     fn keeps(&self, initial: &Contents, place: &Place) -> Result<(), String> {
         let present = place.world.contents();
@@ -110,7 +117,7 @@ pub(super) async fn process(
     }
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(work)
