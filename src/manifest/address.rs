@@ -25,13 +25,19 @@ impl UnknownName {
         UnknownName { message, help }
     }
 
+    /// A name that is no environment `of_what` (` of this group`) has.
+    pub(super) fn environment(text: &str, of_what: &str, valid: &[name::Environment]) -> UnknownName {
+        let known = valid.iter().map(name::Environment::as_str);
+        UnknownName::new(format!("`{}` is no environment{of_what}", shown(text)), instead(text, known))
+    }
+
     pub(super) fn of<'a>(what: &str, text: &str, valid: impl IntoIterator<Item = &'a str>) -> UnknownName {
         UnknownName::new(format!("unknown {what} `{}`", shown(text)), instead(text, valid))
     }
 }
 
 /// Text of a person, cut and with nothing that a terminal would act on.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
@@ -142,9 +148,8 @@ fn instance_of(group: &GroupSpec, text: &str) -> Result<Instance, UnknownName> {
         InstancesSpec::Listed(names) => {
             let found = names.iter().find(|name| name.as_str() == text);
             let known = || names.iter().map(Instance::as_str);
-            found
-                .cloned()
-                .ok_or_else(|| UnknownName::of(&format!("instance of `{}`", group.name), text, known()))
+            let message = || format!("`{}` has no instance `{}`", group.name, shown(text));
+            found.cloned().ok_or_else(|| UnknownName::new(message(), instead(text, known())))
         }
     }
 }
@@ -157,6 +162,6 @@ pub(super) fn key_of<'a>(
     let found = group.keys.values().find(|key| key.name.as_str() == text && here(key));
     found.ok_or_else(|| {
         let known = group.keys.values().filter(|key| here(key)).map(|key| key.name.as_str());
-        UnknownName::of(&format!("key of `{}`", group.name), text, known)
+        UnknownName::new(format!("`{}` has no key `{}`", group.name, shown(text)), instead(text, known))
     })
 }

@@ -50,7 +50,7 @@ impl Alphabet {
             Alphabet::Alphanumeric => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
             Alphabet::UrlSafe => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
             Alphabet::Hex => "0123456789abcdef",
-            Alphabet::Django => "abcdefghijklmnopqrstuvwxyz0123456789!@%^-_=+",
+            Alphabet::Django => "abcdefghijklmnopqrstuvwxyz0123456789!@%^*-_=+",
             Alphabet::Uuid => "0123456789abcdef-",
         }
     }

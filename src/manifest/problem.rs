@@ -70,7 +70,7 @@ pub(crate) fn nearest<'a>(text: &str, valid: impl IntoIterator<Item = &'a str>) 
     let with_distance =
         valid.into_iter().map(|name| (strsim::damerau_levenshtein(&small, &name.to_lowercase()), name));
     with_distance
-        .filter(|(distance, _)| *distance <= limit)
+        .filter(|(distance, _)| *distance <= limit && *distance < small.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, n)| n)
 }

@@ -252,3 +252,128 @@ impl Manifest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+version = 1
+project = { name = "shop", region = "us-east-1" }
+
+[environments.local]
+home = "vault"
+[environments.prod]
+home = "ssm"
+region = "eu-west-1"
+[environments.docs]
+home = "secretsmanager"
+
+[groups.app.keys]
+SECRET_KEY = { secret = true }
+HOST = { environments = ["prod"] }
+
+[groups.mail.keys]
+SECRET_KEY = { secret = true }
+PLAIN = { value = "x" }
+
+[groups.xero]
+instances = true
+path.ssm = "/{project}/xero/{environment}/{instance}/{key}"
+keys.client_id = {}
+
+[groups.relay]
+instances = ["in", "out"]
+keys.host = {}
+"#;
+
+    fn manifest() -> Manifest {
+        Manifest::parse("f", TEXT).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn environment(text: &str) -> name::Environment {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_a_person_writes_becomes_the_one_address_that_is_meant() {
+        for (text, expected) in [
+            ("HOST", Ok("app/HOST")),
+            ("mail/SECRET_KEY", Ok("mail/SECRET_KEY")),
+            ("xero/7/client_id", Ok("xero/7/client_id")),
+            ("relay/in/host", Ok("relay/in/host")),
+            (
+                "SECRET_KEY",
+                Err("`SECRET_KEY` is a key of 2 groups; write `app/SECRET_KEY` or `mail/SECRET_KEY`"),
+            ),
+            ("PLIAN", Err("unknown key `PLIAN`; did you mean `PLAIN`?")),
+            ("mial/PLAIN", Err("unknown group `mial`; did you mean `mail`?")),
+            ("mail/PLAYN", Err("`mail` has no key `PLAYN`; did you mean `PLAIN`?")),
+            ("client_id", Err("`xero` has instances; write `xero/INSTANCE/client_id`")),
+            ("relay/host", Err("`relay` has instances; write `relay/in/host`")),
+            ("relay/ou/host", Err("`relay` has no instance `ou`; did you mean `out`?")),
+            ("mail/1/PLAIN", Err("`mail` has no instances; write `mail/KEY`")),
+        ] {
+            let found = manifest().address(&environment("prod"), text);
+            let found = found.map(|address| address.to_string()).map_err(|error| error.to_string());
+            assert_eq!(found.as_deref().map_err(String::as_str), expected);
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_environment_is_told_from_one_that_does_not_exist() {
+        let error = manifest().address(&environment("local"), "HOST").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`app/HOST` does not belong to the environment `local`; it belongs to `prod`"
+        );
+    }
+
+    #[test]
+    fn values_lie_where_the_paths_say_and_by_default_under_project_and_environment() {
+        let (manifest, prod) = (manifest(), environment("prod"));
+        for (address, name, document) in [
+            ("app/HOST", "/shop/prod/app/HOST", "shop/prod/app"),
+            ("xero/7/client_id", "/shop/xero/prod/7/client_id", "shop/prod/xero/7"),
+            ("relay/in/host", "/shop/prod/relay/in/host", "shop/prod/relay/in"),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!(manifest.ssm_name(&prod, &address).unwrap(), name);
+            assert_eq!(manifest.document_name(&prod, &address).unwrap(), document);
+        }
+    }
+
+    #[test]
+    fn instances_are_discovered_from_the_names_in_home() {
+        let manifest = manifest();
+        let xero = manifest.group("xero").unwrap();
+        let discovered = |name: &str, found: &str| {
+            let instance = manifest.discovered_instance(&environment(name), xero, found);
+            instance.map(|instance| instance.to_string())
+        };
+        assert_eq!(manifest.discovery_prefix(&environment("prod"), xero).unwrap(), "/shop/xero/prod/");
+        assert_eq!(discovered("prod", "/shop/xero/prod/7/client_id").unwrap(), "7");
+        assert_eq!(discovered("docs", "shop/docs/xero/7").unwrap(), "7");
+        assert_eq!(manifest.discovery_prefix(&environment("local"), xero), None);
+        for other in ["/shop/xero/prod/7/other", "/shop/xero/prod/7", "/shop/xero/prod/_x/client_id", "/x"] {
+            assert_eq!(discovered("prod", other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_environment_has_its_own_region_or_the_projects() {
+        let manifest = manifest();
+        let region = |name| manifest.environment(name).unwrap().region.clone().unwrap();
+        assert_eq!((region("local").as_str(), region("prod").as_str()), ("us-east-1", "eu-west-1"));
+        let error = manifest.environment("pord").unwrap_err();
+        assert_eq!(error.to_string(), "unknown environment `pord`; did you mean `prod`?");
+    }
+
+    #[test]
+    fn only_listed_instances_are_declared() {
+        let manifest = manifest();
+        let declared = |address: &str| manifest.key(&address.parse().unwrap()).is_some();
+        assert!(declared("relay/in/host") && declared("xero/any/client_id"));
+        assert!(!declared("relay/up/host") && !declared("relay/host") && !declared("app/1/HOST"));
+    }
+}

@@ -3,6 +3,7 @@
 //! Owns the messages about fields and types. It walks the document beside the JSON Schema of `schema.rs`, so that what it
 //! accepts and what the schema says are one thing; serde would lose position and expectation in untagged choices.
 
+use crate::manifest::address::shown;
 use crate::manifest::problem::{any_of, instead};
 use crate::manifest::source::{Finding, On, Trail};
 use serde_json::{Map, Value};
@@ -72,7 +73,8 @@ impl<'a> Walk<'a> {
             if !table.contains_key(field) {
                 let what =
                     properties.and_then(|properties| properties.get(field)?.get("description")?.as_str());
-                let help = what.map(|what| format!("{field}: {}", what.trim_end_matches('.')));
+                let words = |what: &str| what.split_whitespace().collect::<Vec<_>>().join(" ");
+                let help = what.map(|what| format!("{field}: {}", words(what).trim_end_matches('.')));
                 self.found(On::Key, format!("missing field `{field}`"), help);
             }
         }
@@ -259,9 +261,4 @@ fn kind(item: &Item) -> (&'static str, &'static str) {
         Item::Value(value) if value.is_float() => ("number", "a number with a fraction"),
         Item::Value(_) => ("date", "a date"),
     }
-}
-
-/// A name as it stands in the file, cut and with nothing that a terminal would act on.
-fn shown(text: &str) -> String {
-    text.chars().take(60).flat_map(char::escape_debug).collect()
 }

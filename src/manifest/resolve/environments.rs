@@ -1,6 +1,7 @@
 //! Environments, their homes and copies.
 
 use super::{Resolver, step};
+use crate::manifest::address::shown;
 use crate::manifest::model::{CopySpec, EnvironmentSpec, Manifest, Place, Quota, Secrets, Selection};
 use crate::manifest::problem::{any_of, instead};
 use crate::manifest::schema;
@@ -45,7 +46,7 @@ impl Resolver<'_> {
                     Some(Place::Beanstalk { copy })
                 }
                 None => {
-                    let shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
+                    let shown = shown(text);
                     let help = instead(text, HOMES).unwrap_or_default();
                     self.help(&trail, On::Value, &format!("unknown place `{shown}`"), &help);
                     None

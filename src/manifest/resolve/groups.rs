@@ -1,10 +1,11 @@
 //! Groups and their keys.
 
 use super::{Resolver, step};
+use crate::manifest::address::UnknownName;
 use crate::manifest::generate::{Alphabet, Generator};
 use crate::manifest::model::{EnvironmentSpec, GroupSpec, InstancesSpec, KeySpec, Origin};
 use crate::manifest::schema::{self, Audience};
-use crate::manifest::source::{On, Trail, trail};
+use crate::manifest::source::{Finding, On, Trail, trail};
 use crate::manifest::template::{NameTemplate, Placeholder};
 use crate::name;
 use crate::secret::Secret;
@@ -299,17 +300,9 @@ impl Resolver<'_> {
             let trail = trail!["groups", trail[1], "keys", trail[3], "values", text];
             let known = environments.iter().find(|name| name.as_str() == text).cloned();
             if known.is_none() {
-                let error = crate::manifest::address::UnknownName::of(
-                    "environment of this key",
-                    text,
-                    environments.iter().map(name::Environment::as_str),
-                );
-                self.findings.push(crate::manifest::source::Finding {
-                    trail: trail.clone(),
-                    on: On::Key,
-                    message: error.message,
-                    help: error.help,
-                });
+                let UnknownName { message, help } =
+                    UnknownName::environment(text, " of this key", environments);
+                self.findings.push(Finding { trail: trail.clone(), on: On::Key, message, help });
             }
             let value = self.plain(&trail, value);
             by_environment.extend(known.zip(value));

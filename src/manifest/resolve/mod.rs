@@ -135,8 +135,10 @@ impl Resolver<'_> {
         let mut found = Vec::new();
         for (index, text) in written.iter().enumerate() {
             let trail = step(trail, &index);
-            let what = format!("environment{whose}");
-            found.extend(self.known(&trail, &what, text, valid.iter()).cloned());
+            match valid.iter().find(|name| name.as_str() == text) {
+                Some(name) => found.push(name.clone()),
+                None => self.unknown(&trail, UnknownName::environment(text, whose, valid)),
+            }
         }
         // In the order of the file's environments, whatever the list's.
         valid.iter().filter(|name| found.contains(name)).cloned().collect()
