@@ -3,7 +3,7 @@
 use super::ApplyError;
 use crate::journal::{Ending, Operation, Step};
 use crate::name::Address;
-use crate::plan::{Change, Place, Want, Write};
+use crate::plan::{Change, Place, Plan, Want, Write};
 use crate::snapshot::{Snapshot, Unit};
 use crate::store::{Applied, ErrorKind, OperationId, Receipt, Store, StoreError, Stores};
 use std::collections::BTreeMap;
@@ -182,6 +182,19 @@ async fn look(operation: &Operation, index: usize, store: &dyn Store) -> Result<
     let base = seen.bases.get(&write.unit).cloned();
     let pending = (!open.is_empty()).then(|| Write { base, changes: open, ..write.clone() });
     Ok(Found { seen, pending, changed })
+}
+
+/// The writes that are not in the world yet, against what is there now.
+pub(super) async fn remaining(operation: &Operation, stores: &Stores) -> Result<Plan, ApplyError> {
+    let mut plan = Plan::default();
+    for index in 0..operation.writes().len() {
+        if !operation.in_force(index) {
+            let store = store_of(operation, index, stores)?;
+            let found = look(operation, index, store).await;
+            plan.writes.extend(found.map_err(|error| ApplyError::Read(Box::new(error)))?.pending);
+        }
+    }
+    Ok(plan)
 }
 
 /// Calls the place until it has the write, or it is plain that it will not.

@@ -172,6 +172,12 @@ pub async fn resume(
     carry_out::finish(&mut operation, left)
 }
 
+/// What is still to be written of an operation that stopped midway, for a look before it is resumed.
+pub async fn remaining(journal: &Journal, id: &OperationId, stores: &Stores) -> Result<Plan, ApplyError> {
+    let operation = journal.open(id)?;
+    carry_out::remaining(&operation, stores).await
+}
+
 /// Refuses a plan that touches what another operation has left half done.
 fn refuse_overlap(journal: &Journal, plan: &Plan, except: Option<&OperationId>) -> Result<(), ApplyError> {
     for summary in journal.list()? {

@@ -51,6 +51,13 @@ pub(super) struct Project {
     pub(super) folder: PathBuf,
 }
 
+/// 32 bytes from the system's random source.
+pub(super) fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0_u8; 32];
+    UnwrapErr(SysRng).fill_bytes(&mut bytes);
+    bytes
+}
+
 /// What a verb works with.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -105,9 +112,7 @@ impl Context {
 
     /// A new key for the fingerprints that this run shows.
     pub(super) fn fingerprint_key(&self) -> FingerprintKey {
-        let mut bytes = [0_u8; 32];
-        self.random().fill_bytes(&mut bytes);
-        FingerprintKey::new(bytes)
+        FingerprintKey::new(random_bytes())
     }
 
     /// Runs what waits for places, on this thread; the runtime is made for it, so that a verb that waits for nothing has

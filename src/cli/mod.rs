@@ -4,23 +4,24 @@
 //! arguments (whose docs are its help) and a `run` that tells its story; everything it does to the world goes through
 //! [`context::Context`], everything it says through [`ui::Ui`].
 
-#[expect(dead_code, reason = "the verbs that change things build on it")]
+mod change;
 mod complete;
 mod completions;
-#[expect(dead_code, reason = "the verbs that change things build on it")]
 mod context;
+mod delete;
 mod exec;
+mod get;
 mod harden;
+mod history;
 mod home;
 mod list;
 mod man;
+mod operations;
 mod prompt;
-#[expect(dead_code, reason = "the verbs that change things build on it")]
 mod report;
 mod schema;
-#[expect(dead_code, reason = "the verbs that change things build on it")]
+mod set;
 mod table;
-#[expect(dead_code, reason = "the verbs that change things build on it")]
 mod ui;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -100,9 +101,16 @@ pub(super) struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Get(get::GetArgs),
+    Set(set::SetArgs),
+    Delete(delete::DeleteArgs),
+    List(list::ListArgs),
+    History(history::HistoryArgs),
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
-    List(list::ListArgs),
+    Operations(operations::OperationsArgs),
+    Resume(operations::ResumeArgs),
+    Undo(operations::UndoArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -110,8 +118,15 @@ enum Verb {
 
 fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
     match verb {
-        Verb::Exec(args) => exec::run(ctx, args),
+        Verb::Get(args) => get::run(ctx, args),
+        Verb::Set(args) => set::run(ctx, args),
+        Verb::Delete(args) => delete::run(ctx, args),
         Verb::List(args) => list::run(ctx, args),
+        Verb::History(args) => history::run(ctx, args),
+        Verb::Exec(args) => exec::run(ctx, args),
+        Verb::Operations(args) => operations::list(ctx, args),
+        Verb::Resume(args) => operations::resume(ctx, args),
+        Verb::Undo(args) => operations::undo(ctx, args),
         Verb::Schema(args) => schema::run(ctx, args),
         Verb::Completions(args) => completions::run(ctx, args),
         Verb::Man(args) => man::run(ctx, args),

@@ -2,12 +2,13 @@
 //!
 //! The one place that knows which error of which layer means what. It never prints; [`super::ui`] does.
 
+use crate::apply::ApplyError;
 use crate::journal::JournalError;
 use crate::manifest::{ManifestError, Missing, NameClash, UnknownName, VariablesError};
 use crate::name::InvalidName;
 use crate::render::UnknownDialect;
 use crate::seal::OpenError;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, OperationId, StoreError};
 use anyhow::Error;
 use std::process::ExitCode;
 
@@ -155,7 +156,11 @@ fn meaning(link: &(dyn std::error::Error + 'static)) -> Option<(Exit, Vec<String
     if link.is::<ReaderGone>() {
         return Some((Exit::Done, Vec::new()));
     }
-    if let Some(error) = link.downcast_ref::<StoreError>() {
+    if let Some(error) = link.downcast_ref::<ApplyError>() {
+        return of_apply(error);
+    }
+    let boxed = || link.downcast_ref::<Box<StoreError>>().map(Box::as_ref);
+    if let Some(error) = link.downcast_ref::<StoreError>().or_else(boxed) {
         return Some((of_store(error), error.hint.iter().cloned().collect()));
     }
     if let Some(error) = link.downcast_ref::<VariablesError>() {
@@ -189,6 +194,34 @@ fn of_type(link: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     }
     let denied = |error: &std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
     link.downcast_ref::<std::io::Error>().filter(|error| denied(error)).map(|_| Exit::Denied)
+}
+
+/// What stopped midway is worth more than why; what changed nothing is as its cause says.
+fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
+    let go_on = |id: &OperationId| {
+        format!("`strongroom resume {id}` finishes it, `strongroom undo {id}` takes it back")
+    };
+    Some(match error {
+        ApplyError::Read(_) | ApplyError::Nothing(_) | ApplyError::Journal(_) => return None,
+        ApplyError::Conflict { operation, midway, .. } => {
+            let mut hints = vec!["`strongroom status` shows what is there now".to_owned()];
+            if let (Some(id), true) = (operation, midway) {
+                hints.push(format!(
+                    "with `--skip-changed` theirs is left alone: `strongroom resume {id} --skip-changed`, or `undo`"
+                ));
+            }
+            (Exit::Conflict, hints)
+        }
+        ApplyError::Stopped { operation, .. } | ApplyError::NotVerified { operation, .. } => {
+            (Exit::Midway, vec![go_on(operation)])
+        }
+        ApplyError::Unfinished { operation, .. } => (Exit::Midway, vec![go_on(operation)]),
+        ApplyError::OtherPlace { .. } => (
+            Exit::Failed,
+            vec!["go to the folder that it was begun in, or name its manifest with --config".to_owned()],
+        ),
+        ApplyError::Undone { .. } => (Exit::Failed, Vec::new()),
+    })
 }
 
 fn of_store(error: &StoreError) -> Exit {

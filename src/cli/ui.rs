@@ -100,6 +100,11 @@ impl Ui {
         io::stdout().is_terminal()
     }
 
+    /// Whether stdin is a terminal: then nobody has piped a value into us.
+    pub(super) fn stdin_is_terminal(&self) -> bool {
+        io::stdin().is_terminal()
+    }
+
     // Data.
 
     /// Writes bytes to stdout as they are, without a buffer of ours that would keep a value.
@@ -302,6 +307,11 @@ pub(super) fn shown(text: &str) -> String {
         }
     }
     safe
+}
+
+/// `1 change`, `2 changes`.
+pub(super) fn plural(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A bug of ours is told with its place, and without text that was made while running: a value could be part of it.

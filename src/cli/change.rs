@@ -1,0 +1,208 @@
+//! The story of every change, once: plan, show, ask, carry out under the journal, say what was done.
+//!
+//! Verbs say what they desire and what they are called; everything between that and the last line is here. It never
+//! shows a value, only fingerprints.
+
+use super::context::Context;
+use super::report::{Exit, Stop};
+use super::ui::{plural, shown};
+use crate::apply::{self, ApplyError, Done};
+use crate::journal::{Journal, Outside, Standing, Summary};
+use crate::name::Address;
+use crate::plan::{Desired, Line, Place, Plan, lines};
+use crate::store::{OperationId, Stores};
+use anyhow::Result;
+use serde::Serialize;
+use std::future::Future;
+use std::sync::Arc;
+
+/// Past so many lines a plan on the screen is cut; `--json` has all of it.
+const SHOWN: usize = 200;
+
+impl Context {
+    /// The journal of the environment on this host.
+    pub(super) fn journal(&self) -> Result<Journal> {
+        let names = (self.project()?.manifest.project().clone(), self.environment()?.name.clone());
+        let outside = Outside { clock: self.clock(), random: super::context::random_bytes };
+        let identities = self.identities()?.map(Arc::new);
+        Ok(Journal::new(&self.state_folder()?, names, self.recipients()?, identities, outside))
+    }
+
+    /// The name of the environment's home in plans.
+    pub(super) fn home_name(&self) -> Result<Place> {
+        Ok(self.environment()?.home.to_string())
+    }
+
+    /// The places of the environment by their names in plans.
+    pub(super) fn stores(&self) -> Result<Stores> {
+        Ok(Stores::from([(self.home_name()?, self.home()? as Box<dyn crate::store::Store>)]))
+    }
+
+    /// Brings home to what is desired. `command` names the change for people (`set app/KEY`), without a value.
+    pub(super) fn change(&self, command: &str, desired: &Desired) -> Result<Exit> {
+        let stores = self.stores()?;
+        let home = self.home_name()?;
+        let plan = self.wait_for(async { Ok(apply::plan(&home, stores[&home].as_ref(), desired).await?) })?;
+        self.carry_out(command, &plan, &stores, async |journal, watch| {
+            apply::run(journal, command, &plan, &stores, watch).await
+        })
+    }
+
+    /// Shows a plan, asks, and does `work`, which carries it out. Nothing happens where the plan is empty, and under
+    /// `--dry-run`.
+    pub(super) fn carry_out(
+        &self,
+        command: &str,
+        plan: &Plan,
+        stores: &Stores,
+        work: impl AsyncFnOnce(&Journal, apply::Watch<'_>) -> std::result::Result<Done, ApplyError>,
+    ) -> Result<Exit> {
+        let shown = lines(plan, &self.fingerprint_key());
+        if plan.is_empty() {
+            self.ui.note(&format!("{command}: nothing to do, it is so already"));
+            return self.say_document(command, &shown, None, &[]);
+        }
+        self.ui.show(&text(&shown, stores));
+        if self.dry_run() {
+            self.ui.note("dry run: nothing was changed");
+            return self.say_document(command, &shown, None, &[]);
+        }
+        let environment = self.environment()?;
+        let count = plural(plan.changes().count(), "change");
+        let question = format!("Make {} in `{}`?", count, environment.name);
+        self.ui.approve(&question, environment.protected.then_some(&environment.name))?;
+        let journal = self.journal()?;
+        let done = self.interruptible(&journal, work(&journal, &mut |_| ()))?;
+        self.report(command, &shown, &done)
+    }
+
+    /// Waits for work that changes something. Ctrl-C stops it between two calls; the journal knows the rest.
+    fn interruptible(
+        &self,
+        journal: &Journal,
+        work: impl Future<Output = std::result::Result<Done, ApplyError>>,
+    ) -> Result<Done> {
+        let ended = self.wait_for(async {
+            Ok(tokio::select! {
+                biased;
+                done = work => Some(done),
+                _ = tokio::signal::ctrl_c() => None,
+            })
+        })?;
+        match ended {
+            Some(Ok(done)) => Ok(done),
+            Some(Err(ApplyError::Journal(error))) if unfinished(journal).is_some() => {
+                Err(stopped(journal, "the journal failed").because(error).into())
+            }
+            Some(Err(error)) => Err(error.into()),
+            None => Err(stopped(journal, "interrupted").into()),
+        }
+    }
+
+    fn report(&self, command: &str, shown: &[Line], done: &Done) -> Result<Exit> {
+        let left = &done.left;
+        if !left.is_empty() {
+            let names: Vec<_> = left.iter().map(|(place, address)| format!("{place} {address}")).collect();
+            self.ui.warning(&format!("changed by somebody else, and left as it is: {}", names.join(", ")));
+        }
+        self.ui.note(&format!(
+            "{command}: {} made and read back; `strongroom undo {}` takes it back",
+            plural(shown.len(), "change"),
+            done.operation
+        ));
+        self.say_document(command, shown, Some(&done.operation), left)
+    }
+
+    /// The document of a change, where one is wanted.
+    pub(super) fn say_document(
+        &self,
+        command: &str,
+        shown: &[Line],
+        operation: Option<&OperationId>,
+        left: &[(Place, Address)],
+    ) -> Result<Exit> {
+        if self.ui.json() {
+            let left = left.iter().map(|(place, address)| format!("{place} {address}")).collect();
+            let changes = shown.iter().map(Changed::of).collect();
+            let operation = operation.map(OperationId::as_str);
+            self.ui.document(
+                "change",
+                &Changes { command, dry_run: self.dry_run(), operation, changes, left },
+            )?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn unfinished(journal: &Journal) -> Option<Summary> {
+    journal.list().ok()?.into_iter().rev().find(|summary| summary.standing == Standing::Unfinished)
+}
+
+fn stopped(journal: &Journal, why: &str) -> Stop {
+    match unfinished(journal) {
+        Some(summary) => Stop::new(Exit::Midway, format!("{why}; operation {} is unfinished", summary.id))
+            .hint("`strongroom resume` finishes it, `strongroom undo` takes it back"),
+        None => Stop::new(Exit::Interrupted, format!("{why}; nothing was changed")),
+    }
+}
+
+/// A plan for the screen: a heading for each place, then a line for each address.
+fn text(all: &[Line], stores: &Stores) -> String {
+    let mut text = String::new();
+    let mut place = None;
+    let width = all.iter().map(|line| line.address.to_string().chars().count()).max().unwrap_or(0);
+    for line in all.iter().take(SHOWN) {
+        if place != Some(&line.place) {
+            let location = stores.get(&line.place).map(|store| store.location()).unwrap_or_default();
+            text.push_str(&format!("{}\n", shown(&location)));
+            place = Some(&line.place);
+        }
+        let what = match (&line.before, &line.after) {
+            (None, Some(after)) => format!("new   {after}"),
+            (Some(before), Some(after)) if before == after => before.clone(),
+            (Some(before), Some(after)) => format!("{before} -> {after}"),
+            (Some(before), None) => format!("{before} -> gone"),
+            (None, None) => String::new(),
+        };
+        let attributes: String =
+            line.attributes.iter().map(|change| format!("  {}", shown(change))).collect();
+        let address = line.address.to_string();
+        text.push_str(&format!("  {} {address:<width$}  {what}{attributes}\n", line.mark.sign()));
+    }
+    if all.len() > SHOWN {
+        text.push_str(&format!("  … and {} more\n", all.len() - SHOWN));
+    }
+    text
+}
+
+/// What `--json` says of a change, made or only planned.
+#[derive(Serialize)]
+struct Changes<'a> {
+    command: &'a str,
+    dry_run: bool,
+    operation: Option<&'a str>,
+    changes: Vec<Changed<'a>>,
+    left: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Changed<'a> {
+    place: &'a str,
+    address: String,
+    change: crate::plan::Mark,
+    /// Fingerprints under a key of this run.
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+}
+
+impl Changed<'_> {
+    fn of(line: &Line) -> Changed<'_> {
+        Changed {
+            place: &line.place,
+            address: line.address.to_string(),
+            change: line.mark,
+            before: line.before.as_deref(),
+            after: line.after.as_deref(),
+        }
+    }
+}
