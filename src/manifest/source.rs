@@ -38,6 +38,8 @@ pub(super) struct Finding {
 pub(super) struct Source<'a> {
     file: &'a str,
     text: &'a str,
+    /// Where each line starts: every key has a line, and counting from the top for each would take the square.
+    lines: Vec<usize>,
     pub(super) document: Document<String>,
 }
 
@@ -45,7 +47,11 @@ impl<'a> Source<'a> {
     /// Reads the text as TOML.
     pub(super) fn parse(file: &'a str, text: &'a str) -> Result<Source<'a>, ManifestError> {
         match Document::parse(text.to_owned()) {
-            Ok(document) => Ok(Source { file, text, document }),
+            Ok(document) => {
+                let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+                let lines = std::iter::once(0).chain(breaks).collect();
+                Ok(Source { file, text, lines, document })
+            }
             Err(error) => Err(ManifestError { problems: vec![not_toml(file, text, &error)] }),
         }
     }
@@ -57,7 +63,8 @@ impl<'a> Source<'a> {
 
     /// The line that a part stands in, counted from 1.
     pub(super) fn line(&self, trail: &[String]) -> usize {
-        position(self.text, self.span(trail, On::Key).start).0
+        let start = self.span(trail, On::Key).start;
+        self.lines.partition_point(|line| *line <= start)
     }
 
     /// Gives findings their places, in the order of the file.

@@ -200,3 +200,15 @@ fn paths(item: &toml_edit::Item, path: &mut Vec<String>, found: &mut Vec<Vec<Str
         path.pop();
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_damage_to_a_manifest_makes_its_reader_fail(
+        start in 0..WHOLE.len(), length in 0_usize..40, with in "[\\[\\]{}=\"'.,#a-z0-9 \n\u{e4}\u{0}\u{feff}]{0,6}",
+    ) {
+        let text = format!("{}{with}{}", &WHOLE[..start], &WHOLE[(start + length).min(WHOLE.len())..]);
+        if let Err(error) = Manifest::parse("f", &text) {
+            proptest::prop_assert!(!error.problems.is_empty() && error.to_string().starts_with("f:"));
+        }
+    }
+}

@@ -227,9 +227,10 @@ impl Resolver<'_> {
         group: &[name::Environment],
         instanced: bool,
     ) -> KeySpec {
-        let whose = " of this group";
-        let environments =
-            self.listed(&step(trail, "environments"), written.environments.as_ref(), group, whose);
+        let environments = match &written.environments {
+            None => group.to_vec(),
+            some => self.listed(&step(trail, "environments"), some.as_ref(), group, " of this group"),
+        };
         self.exclusive(trail, written);
         let origin = self.literal(trail, written, &environments).unwrap_or(Origin::Home);
         if instanced && matches!(origin, Origin::Literal { .. }) {
@@ -255,6 +256,9 @@ impl Resolver<'_> {
     fn exclusive(&mut self, trail: &Trail, key: &schema::Key) {
         let field = if key.value.is_some() { "value" } else { "values" };
         let literal = key.value.is_some() || !key.values.is_empty();
+        if !literal && key.derive.is_none() && key.parameter_type.is_none() {
+            return;
+        }
         let (literal_trail, derive) = (step(trail, field), step(trail, "derive"));
         if literal && key.secret {
             let help =
