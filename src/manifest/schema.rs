@@ -3,6 +3,8 @@
 //! Owns the fields. The JSON Schema is derived from these structs and the parser checks documents against that schema,
 //! so neither can know a field that the other does not. What the fields mean is decided in `resolve`.
 
+mod rotate;
+
 use crate::manifest::generate::Alphabet;
 use crate::render::Dialect;
 use indexmap::IndexMap;
@@ -10,6 +12,11 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Deserialize;
 use serde_json::Value;
+
+pub(super) use rotate::{
+    Rotate, RotateCommand, RotateDjangoSecretKey, RotatePostgres, RotateRandom, RotateXero, XeroKeys,
+};
+pub use rotate::{Strategy, Tls, TlsMode};
 
 /// A strongroom manifest: the environments of one project, its keys, and where their values go. It never holds a secret.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -287,194 +294,6 @@ pub(super) enum Dialects {
     One(Dialect),
     /// Several, which must all read the same bytes.
     Several(#[schemars(length(min = 1))] Vec<Dialect>),
-}
-
-/// Something that can be rotated.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub(super) enum Rotate {
-    /// The login of a PostgreSQL role.
-    Postgres(RotatePostgres),
-    /// The tokens of Xero connections.
-    Xero(RotateXero),
-    /// Django's SECRET_KEY, with SECRET_KEY_FALLBACKS.
-    DjangoSecretKey(RotateDjangoSecretKey),
-    /// Values that nothing else must learn first.
-    Random(RotateRandom),
-    /// Values that programs of your own publish to their target.
-    Command(RotateCommand),
-}
-
-/// The login of a PostgreSQL role.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RotatePostgres {
-    /// `alternating`: two roles take turns and nothing is ever down; `single`: one role, with a gap.
-    #[serde(default)]
-    pub(super) strategy: Strategy,
-    /// The key that holds the server's host.
-    pub(super) host: String,
-    /// The key that holds the server's port; without it 5432.
-    pub(super) port: Option<String>,
-    /// The key that holds the database's name.
-    pub(super) database: String,
-    /// The key that holds the role's name.
-    pub(super) user: String,
-    /// The key that holds the role's password.
-    pub(super) password: String,
-    /// Keys that hold a URL with this login and are not derived.
-    #[serde(default)]
-    pub(super) urls: Vec<String>,
-    /// The keys of the role that may alter the others.
-    pub(super) admin: Option<Admin>,
-    /// How the connection is protected; without it `verify-full` with the system's authorities.
-    pub(super) tls: Option<Tls>,
-    /// How often: `90d`, `12h`, `8w`.
-    #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
-    pub(super) every: Option<String>,
-    /// The environments that it exists in; without it all of them.
-    pub(super) environments: Option<Vec<String>>,
-}
-
-/// Whether two roles take turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Strategy {
-    /// Two roles take turns; the one in use is never changed.
-    #[default]
-    Alternating,
-    /// One role, whose password changes under its users.
-    Single,
-}
-
-/// The keys of the role that may alter the others.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Admin {
-    /// The key that holds its name.
-    pub(super) user: String,
-    /// The key that holds its password.
-    pub(super) password: String,
-}
-
-/// How a connection is protected.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// `verify-full`, or `disable` for a loopback address or a socket.
-    #[serde(default)]
-    pub mode: TlsMode,
-    /// A file of certificates to trust, from the manifest's folder on; without it the system's.
-    pub ca: Option<String>,
-}
-
-/// Whether a connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TlsMode {
-    /// Encrypted, and the server's certificate names the host.
-    #[default]
-    VerifyFull,
-    /// Not at all; for a loopback address or a socket only.
-    Disable,
-}
-
-/// The tokens of Xero connections.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RotateXero {
-    /// The group whose instances are connections.
-    pub(super) group: String,
-    /// Where tokens are exchanged; without it Xero's.
-    pub(super) token_url: Option<String>,
-    /// Where the new token is tried; without it Xero's.
-    pub(super) api_url: Option<String>,
-    /// Where a person authorises; without it Xero's.
-    pub(super) authorize_url: Option<String>,
-    /// Where Xero sends a person back to, as registered with the app.
-    pub(super) redirect_url: Option<String>,
-    /// What the app asks for when a person authorises; `offline_access` is always among it.
-    #[serde(default)]
-    pub(super) scopes: Vec<String>,
-    /// The group's keys, where they are not named as here.
-    pub(super) keys: Option<XeroKeys>,
-    /// How often: `90d`, `12h`, `8w`.
-    #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
-    pub(super) every: Option<String>,
-    /// The environments that it exists in; without it all of them.
-    pub(super) environments: Option<Vec<String>>,
-}
-
-/// Which keys of the group hold what; each is called as its field where it is not named.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct XeroKeys {
-    /// The app's id.
-    pub(super) client_id: Option<String>,
-    /// The app's secret.
-    pub(super) client_secret: Option<String>,
-    /// The token for calls, good for half an hour.
-    pub(super) access_token: Option<String>,
-    /// The token for the next pair.
-    pub(super) refresh_token: Option<String>,
-    /// The organisation.
-    pub(super) tenant_id: Option<String>,
-    /// When the access token ends.
-    pub(super) token_expires_at: Option<String>,
-}
-
-/// Django's SECRET_KEY, with SECRET_KEY_FALLBACKS.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RotateDjangoSecretKey {
-    /// The key that signs.
-    pub(super) key: String,
-    /// The key that holds what is still accepted, separated by commas.
-    pub(super) fallbacks: Option<String>,
-    /// How long the old value is still accepted: `14d`.
-    #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
-    pub(super) soak: Option<String>,
-    /// How often: `90d`, `12h`, `8w`.
-    #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
-    pub(super) every: Option<String>,
-    /// The environments that it exists in; without it all of them.
-    pub(super) environments: Option<Vec<String>>,
-}
-
-/// Values that nothing else must learn first.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RotateRandom {
-    /// The keys that get new values; each says with `generate` how.
-    pub(super) keys: Vec<String>,
-    /// How often: `90d`, `12h`, `8w`.
-    #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
-    pub(super) every: Option<String>,
-    /// The environments that it exists in; without it all of them.
-    pub(super) environments: Option<Vec<String>>,
-}
-
-/// Values that programs of your own publish to their target. They get values on standard input, never as arguments.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RotateCommand {
-    /// The keys that get new values; each says with `generate` how.
-    pub(super) keys: Vec<String>,
-    /// The program, and its arguments, that makes the target accept the new values.
-    pub(super) apply: Vec<String>,
-    /// The program that tries the values.
-    pub(super) verify: Option<Vec<String>>,
-    /// The program that makes the target refuse the old values.
-    pub(super) retire: Option<Vec<String>>,
-    /// How long old and new are both accepted before `retire`: `1h`.
-    #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
-    pub(super) soak: Option<String>,
-    /// How often: `90d`, `12h`, `8w`.
-    #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
-    pub(super) every: Option<String>,
-    /// The environments that it exists in; without it all of them.
-    pub(super) environments: Option<Vec<String>>,
 }
 
 /// TOML has no null, so that a field that may be left out is of its own type only.
