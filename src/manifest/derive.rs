@@ -204,6 +204,16 @@ impl<R: fmt::Display> fmt::Display for TemplateOf<R> {
     }
 }
 
+/// Whether a template holds a password itself, where a URL has its login.
+pub(super) fn holds_password(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let authority = &rest[..rest.find(['?', '#', '/']).unwrap_or(rest.len())];
+        let login = authority.rsplit_once('@').map(|(login, _)| login);
+        let password = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);
+        password.is_some_and(|password| !password.is_empty() && !password.contains('{'))
+    })
+}
+
 /// A circle in `follows` (a key and the keys that it is made of), where there is one: its members in order, the first
 /// again at the end.
 pub(super) fn cycle<N: Clone + Ord>(follows: &std::collections::BTreeMap<N, Vec<N>>) -> Option<Vec<N>> {
@@ -291,6 +301,20 @@ mod tests {
     #[test]
     fn a_part_without_a_value_gives_none() {
         assert!(TemplateOf::parse("{A}-{B}").unwrap().fill(|_| None).is_none());
+    }
+
+    #[test]
+    fn a_password_in_a_template_is_told_from_a_key_in_its_place() {
+        assert!(holds_password("postgres://app:hunter2@{HOST}/db"));
+        for fine in [
+            "pg://{U}:{P}@{H}:5432/x",
+            "pg://app:{P:raw}@h/x",
+            "https://{H}:80/a@b",
+            "{A}:b@c",
+            "x://app@{H}",
+        ] {
+            assert!(!holds_password(fine), "{fine}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Owns positions: every other file names a part by its trail (`groups`, `app`, `keys`, `SECRET_KEY`), and only here a
 //! trail becomes a line and a column. It knows nothing about what the parts mean.
 
+use crate::manifest::derive::holds_password;
 use crate::manifest::problem::{ManifestError, Problem};
 use std::ops::Range;
 use toml_edit::{Document, Item, TomlError};
@@ -144,7 +145,7 @@ fn keys(keys: &Item, found: &mut Vec<Range<usize>>) {
         };
         for (field, item) in fields.iter() {
             let told = ["derive", "description", "generate", "type", "environments", "tags"];
-            if !told.contains(&field) {
+            if !told.contains(&field) || item.as_str().is_some_and(holds_password) {
                 texts(item, found);
             }
         }

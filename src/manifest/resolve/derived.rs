@@ -57,6 +57,15 @@ impl Resolver<'_> {
         key: &name::Key,
         groups: &Groups,
     ) -> Option<Template> {
+        if derive::holds_password(text) {
+            let help = "declare it as a key, and write `{THAT_KEY}` in its place";
+            self.help(
+                trail,
+                On::Value,
+                "a password in a template; a secret never stands in the manifest",
+                help,
+            );
+        }
         let template = match TemplateOf::parse(text) {
             Ok(template) => template,
             Err(error) => {
