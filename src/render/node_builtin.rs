@@ -1,7 +1,8 @@
-//! Node's own `--env-file` and `util.parseEnv` (measured at 20.20.2).
+//! Node's own `--env-file` and `util.parseEnv` (measured at 20.13, 20.20.2 and 24.19).
 //!
 //! Every CR is dropped. A value that starts with one of three quotes ends at the next such quote, wherever that is, and
-//! nothing in it is escaped; `\n` in double quotes is a line end. A name is whatever stands before `=`.
+//! nothing in it is escaped; `\n` in double quotes is a line end. A name is whatever stands before `=`. Newer releases
+//! take tabs for blanks too.
 
 use super::buffer::{joined, mapped};
 use super::cursor::Cursor;
@@ -9,8 +10,15 @@ use super::read::{Fault, Reading};
 use super::{Dialect, Form, Grammar, Reason};
 use zeroize::Zeroizing;
 
-pub(super) const GRAMMAR: Grammar =
-    Grammar { dialect: Dialect::NodeBuiltin, models: &[model], forms, objection };
+pub(super) const GRAMMAR: Grammar = Grammar {
+    dialect: Dialect::NodeBuiltin,
+    models: &[|text| model(text, &[' ']), |text| model(text, &[' ', '\t'])],
+    forms,
+    objection,
+};
+
+/// What a release takes for white space.
+type Blanks = &'static [char];
 
 fn forms(value: &str) -> Vec<Form> {
     let quotes = ["'", "`", "\""].into_iter().filter(|quote| !value.contains(*quote));
@@ -21,14 +29,14 @@ fn objection(_: &str, value: &str) -> Option<Reason> {
     value.contains('\r').then_some(Reason::CarriageReturn)
 }
 
-fn model(text: &str) -> Result<Reading, Fault> {
+fn model(text: &str, blanks: Blanks) -> Result<Reading, Fault> {
     let text = mapped(text, |out, c| {
         if c != '\r' {
             out.push(c);
         }
     });
     let mut reading = Reading::default();
-    let mut cursor = Cursor::new(trim(&text));
+    let mut cursor = Cursor::new(text.trim_matches(blanks));
     while let Some(c) = cursor.peek() {
         // A comment in a last line without a line end is read like a variable.
         if c == '\n' || (c == '#' && cursor.rest().contains('\n')) {
@@ -36,7 +44,11 @@ fn model(text: &str) -> Result<Reading, Fault> {
             continue;
         }
         let line = cursor.line();
-        let name = cursor.rest().split_once('=').map(|(name, _)| trim(name)).filter(|name| !name.is_empty());
+        let name = cursor
+            .rest()
+            .split_once('=')
+            .map(|(name, _)| name.trim_matches(blanks))
+            .filter(|name| !name.is_empty());
         let Some(name) = name else {
             // Without a `=`, or with nothing before it, Node ignores the rest of the file.
             skip_all(&mut cursor, &mut reading);
@@ -45,8 +57,8 @@ fn model(text: &str) -> Result<Reading, Fault> {
         let name = name.strip_prefix("export ").unwrap_or(name);
         cursor.take_while(|c| c != '=');
         cursor.bump();
-        cursor.take_while(|c| c == ' ');
-        match value(&mut cursor) {
+        cursor.take_while(|c| blanks.contains(&c));
+        match value(&mut cursor, blanks) {
             Some(value) => reading.set(line, name, value),
             None => reading.skipped.push(line),
         }
@@ -55,7 +67,7 @@ fn model(text: &str) -> Result<Reading, Fault> {
 }
 
 /// `None` for a quote that is still open in a last line without a line end: Node drops it.
-fn value(cursor: &mut Cursor<'_>) -> Option<Zeroizing<String>> {
+fn value(cursor: &mut Cursor<'_>, blanks: Blanks) -> Option<Zeroizing<String>> {
     let quote = cursor.peek().filter(|c| matches!(c, '\'' | '"' | '`'));
     let closed = quote.and_then(|quote| cursor.rest()[1..].find(quote));
     Some(match (quote, closed) {
@@ -73,7 +85,7 @@ fn value(cursor: &mut Cursor<'_>) -> Option<Zeroizing<String>> {
         }
         (None, _) => {
             let line = cursor.take_while(|c| c != '\n');
-            joined(&[trim(line.split_once('#').map_or(line, |(value, _)| value))])
+            joined(&[line.split('#').next().unwrap_or(line).trim_matches(blanks)])
         }
     })
 }
@@ -93,7 +105,22 @@ fn skip_all(cursor: &mut Cursor<'_>, reading: &mut Reading) {
     }
 }
 
-/// Only blanks are white space here.
-fn trim(text: &str) -> &str {
-    text.trim_matches(' ')
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::read::Meaning;
+
+    fn read(text: &str, blanks: Blanks) -> String {
+        let reading = model(text, blanks).ok().unwrap();
+        match &reading.assignments[0].meaning {
+            Meaning::Value(value) => value.to_string(),
+            Meaning::Outside => panic!("{text} was taken for a reference"),
+        }
+    }
+
+    #[test]
+    fn newer_releases_trim_tabs_from_a_bare_value() {
+        assert_eq!(read("A=x'\"`\t\n", &[' ']), "x'\"`\t");
+        assert_eq!(read("A=x'\"`\t\n", &[' ', '\t']), "x'\"`");
+    }
 }

@@ -14,16 +14,32 @@ pub(crate) fn named() -> Vec<(String, String)> {
     values.enumerate().map(|(number, value)| (format!("V{number:03}"), value)).collect()
 }
 
-/// Random values of what parsers care about, the same ones in every run: `R000` and so on.
+/// What parsers care about. Nothing in it does harm where a shell runs it.
+const PIECES: [&str; 24] = [
+    "'", "\"", "`", "\\", "\\", "$", "{", "}", "#", " ", "\t", "\n", "\r", "=", "a", "n", "HOME", "'", "\"",
+    "${", " #", "\\n", ":", "é",
+];
+
+/// Random values, the same ones in every run: `R000` and so on.
 pub(crate) fn random(count: usize) -> Vec<(String, String)> {
-    const PIECES: [&str; 24] = [
-        "'", "\"", "`", "\\", "\\", "$", "{", "}", "#", " ", "\t", "\n", "\r", "=", "a", "n", "HOME", "'",
-        "\"", "${", " #", "\\n", ";", "é",
-    ];
-    let mut runner = TestRunner::deterministic();
     let pieces = prop::collection::vec(prop::sample::select(&PIECES[..]), 1..14);
-    let value = |runner: &mut TestRunner| pieces.new_tree(runner).unwrap().current().concat();
-    (0..count).map(|number| (format!("R{number:03}"), value(&mut runner))).collect()
+    let values = sampled(pieces.prop_map(|pieces| pieces.concat()), count).into_iter();
+    values.enumerate().map(|(number, value)| (format!("R{number:03}"), value)).collect()
+}
+
+/// Random files of a few assignments with such values, quoted or not, the same ones in every run.
+pub(crate) fn random_files(count: usize) -> Vec<String> {
+    const STARTS: [&str; 10] = ["A=", "B=", "C=", "A='", "B=\"", "C=\"", "A=`", "export B=", "C = ", "# "];
+    const ENDS: [&str; 7] = ["\n", "\n", "'\n", "\"\n", "\"\n", "`\n", " # c\n"];
+    let pieces = prop::collection::vec(prop::sample::select(&PIECES[..]), 0..5);
+    let line = (prop::sample::select(&STARTS[..]), pieces, prop::sample::select(&ENDS[..]));
+    let line = line.prop_map(|(start, pieces, end)| format!("{start}{}{end}", pieces.concat()));
+    sampled(prop::collection::vec(line, 1..4).prop_map(|lines| lines.concat()), count)
+}
+
+fn sampled(strategy: impl Strategy<Value = String>, count: usize) -> Vec<String> {
+    let mut runner = TestRunner::deterministic();
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
 fn values() -> Vec<String> {
@@ -278,6 +294,10 @@ fn quoted() -> Vec<String> {
         "'\"`\\n\n",
     ];
     values.extend(all.map(str::to_owned));
+    // No quote fits these, and what stands bare loses its blanks.
+    for blank in ["\t", " ", "\u{b}", "\u{c}", "\u{a0}", "\u{3000}", "\u{feff}"] {
+        values.extend([format!("x'\"`{blank}"), format!("{blank}x'\"`")]);
+    }
     values.extend(["'\"` $x", " '\"`", "'\"`\\", "'\"`\u{2028}"].map(str::to_owned));
     values
 }
