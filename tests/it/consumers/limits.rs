@@ -55,10 +55,10 @@ fn node(value: &str) -> bool {
     !quotes.into_iter().any(fits) && (value.contains('#') || !quotes.into_iter().any(bare))
 }
 
-/// Node drops each CR, and its quotes end at the next of their kind.
+/// Node drops each CR, its quotes end at the next of their kind, and blanks and tabs round a bare value are lost.
 fn node_builtin(value: &str) -> bool {
     let fits = |quote: char| !value.contains(quote) && (quote != '"' || !value.contains("\\n"));
-    let trimmed = value.trim() == value && !value.starts_with(['\'', '"', '`']);
+    let trimmed = value.trim_matches([' ', '\t']) == value && !value.starts_with(['\'', '"', '`']);
     let bare = trimmed && !value.contains(['#', '\n']);
     value.contains('\r') || (!['\'', '"', '`'].into_iter().any(fits) && !bare)
 }

@@ -30,14 +30,17 @@ fn file(dialects: &[Dialect], variables: &[(String, String)]) -> EnvFile {
     EnvFile { names, text: rendered(dialects, variables).unwrap() }
 }
 
+/// A variable that the dialects take, and the file that has it alone.
+type Carried = ((String, String), Vec<u8>);
+
 /// The variables that the dialects take, each tried by itself.
-fn carried(dialects: &[Dialect], variables: &[(String, String)]) -> Variables {
-    let fits = |one: &&(String, String)| match rendered(dialects, std::slice::from_ref(one)) {
-        Ok(_) => true,
-        Err(RenderError::Refused(_)) => false,
+fn carried(dialects: &[Dialect], variables: &[(String, String)]) -> Vec<Carried> {
+    let fits = |one: &(String, String)| match rendered(dialects, std::slice::from_ref(one)) {
+        Ok(text) => Some((one.clone(), text)),
+        Err(RenderError::Refused(_)) => None,
         Err(other) => panic!("{other}"),
     };
-    variables.iter().filter(fits).cloned().collect()
+    variables.iter().filter_map(fits).collect()
 }
 
 fn consumers_of(dialects: &[Dialect]) -> Vec<Consumer> {
@@ -48,17 +51,26 @@ fn consumers_of(dialects: &[Dialect]) -> Vec<Consumer> {
 }
 
 /// Writes every value that the dialects take, all in one file, forwards and backwards, and each in a file of its own
-/// among neighbours, and has each consumer read them.
+/// before neighbours, and has each consumer read them. A variable is written alike whatever stands round it, so the
+/// neighbours' text is made once.
 fn round_trip(dialects: &[Dialect], variables: &[(String, String)]) {
     let carried = carried(dialects, variables);
-    let backwards: Variables = carried.iter().rev().cloned().collect();
-    let whole = [carried.clone(), backwards];
+    let forwards: Variables = carried.iter().map(|(variable, _)| variable.clone()).collect();
+    let backwards: Variables = forwards.iter().rev().cloned().collect();
+    let whole = [forwards, backwards];
+    let whole_files = whole.each_ref().map(|set| file(dialects, set));
     let neighbours: Variables = AFTER.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let after = self::carried(dialects, &neighbours);
-    let alone: Vec<Variables> =
-        carried.iter().map(|variable| [std::slice::from_ref(variable), &after].concat()).collect();
-    let files = |sets: &[Variables]| sets.iter().map(|set| file(dialects, set)).collect::<Vec<_>>();
-    let (whole_files, alone_files) = (files(&whole), files(&alone));
+    let (mut alone, mut alone_files) = (Vec::new(), Vec::new());
+    for (variable, text) in &carried {
+        let set: Variables =
+            [variable].into_iter().chain(after.iter().map(|(variable, _)| variable)).cloned().collect();
+        let names = set.iter().map(|(name, _)| name.clone()).collect();
+        let text =
+            std::iter::once(text).chain(after.iter().map(|(_, text)| text)).flatten().copied().collect();
+        alone_files.push(EnvFile { names, text });
+        alone.push(set);
+    }
     let mut wrong = Vec::new();
     for consumer in consumers_of(dialects) {
         wrong.extend(differences(&consumer, &whole, &whole_files));
