@@ -48,8 +48,7 @@ impl Vault {
         identities: Option<Arc<Identities>>,
         clock: fn() -> Timestamp,
     ) -> Vault {
-        // A link to a vault elsewhere stays a link: the file that it leads to is replaced.
-        let path = path.canonicalize().unwrap_or(path);
+        let path = real_path(path);
         Vault { path, project, environment, recipients, identities, clock }
     }
 
@@ -294,6 +293,43 @@ impl History for Vault {
     }
 }
 
+/// One name for the vault, whether it is there yet or not, and from whatever folder it is named: operations are tied to
+/// it. A link to a vault elsewhere stays a link, as the file that it leads to is the one that is replaced.
+fn real_path(path: PathBuf) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let there = |ancestor: &Path| match ancestor.as_os_str().is_empty() {
+        true => Path::new(".").canonicalize(),
+        false => ancestor.canonicalize(),
+    };
+    for ancestor in path.ancestors().skip(1) {
+        if let (Ok(real), Ok(rest)) = (there(ancestor), path.strip_prefix(ancestor)) {
+            return real.join(rest);
+        }
+    }
+    path
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vault_has_one_name_before_and_after_it_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("./.strongroom/local.age");
+        let before = real_path(path.clone());
+        std::fs::create_dir(folder.path().join(".strongroom")).unwrap();
+        std::fs::write(&path, b"").unwrap();
+        assert_eq!(real_path(path), before);
+        assert_eq!(
+            real_path(PathBuf::from("not-there.age")),
+            std::env::current_dir().unwrap().join("not-there.age")
+        );
+    }
 }
