@@ -8,5 +8,7 @@ mod cli_project;
 mod consumers;
 mod manifest;
 mod pipe;
+mod seal;
+mod store_contract;
 mod support;
 mod tidy;
