@@ -5,16 +5,16 @@
 
 use super::context::Context;
 use super::report::{Exit, Stop};
+use super::table::Tone;
 use super::ui::{plural, shown};
 use crate::apply::{self, ApplyError, Done};
 use crate::journal::{Journal, Outside, Standing, Summary};
 use crate::name::Address;
-use crate::plan::{Desired, Line, Place, Plan, lines};
+use crate::plan::{Desired, Line, Mark, Place, Plan, lines};
 use crate::store::{OperationId, Stores};
 use anyhow::Result;
 use serde::Serialize;
 use std::future::Future;
-use std::sync::Arc;
 
 /// Past so many lines a plan on the screen is cut; `--json` has all of it.
 const SHOWN: usize = 200;
@@ -24,7 +24,7 @@ impl Context {
     pub(super) fn journal(&self) -> Result<Journal> {
         let names = (self.project()?.manifest.project().clone(), self.environment()?.name.clone());
         let outside = Outside { clock: self.clock(), random: super::context::random_bytes };
-        let identities = self.identities()?.map(Arc::new);
+        let identities = self.identities()?;
         Ok(Journal::new(&self.state_folder()?, names, self.recipients()?, identities, outside))
     }
 
@@ -62,7 +62,7 @@ impl Context {
             self.ui.note(&format!("{command}: nothing to do, it is so already"));
             return self.say_document(command, &shown, None, &[]);
         }
-        self.ui.show(&text(&shown, stores));
+        self.ui.show(&self.text(&shown, stores));
         if self.dry_run() {
             self.ui.note("dry run: nothing was changed");
             return self.say_document(command, &shown, None, &[]);
@@ -97,6 +97,29 @@ impl Context {
             Some(Err(error)) => Err(error.into()),
             None => Err(stopped(journal, "interrupted").into()),
         }
+    }
+
+    /// A plan for the screen: a heading for each place, then a line for each address.
+    fn text(&self, all: &[Line], stores: &Stores) -> String {
+        let mut text = String::new();
+        let mut place = None;
+        let width = all.iter().map(|line| line.address.to_string().chars().count()).max().unwrap_or(0);
+        for line in all.iter().take(SHOWN) {
+            if place != Some(&line.place) {
+                let location = stores.get(&line.place).map(|store| store.location()).unwrap_or_default();
+                text.push_str(&format!("{}\n", shown(&location)));
+                place = Some(&line.place);
+            }
+            let sign = self.ui.toned(tone(line.mark), &line.mark.sign().to_string());
+            let address = line.address.to_string();
+            let attributes: String =
+                line.attributes.iter().map(|change| format!("  {}", shown(change))).collect();
+            text.push_str(&format!("  {sign} {address:<width$}  {}{attributes}\n", fingerprints(line)));
+        }
+        if all.len() > SHOWN {
+            text.push_str(&format!("  … and {} more\n", all.len() - SHOWN));
+        }
+        text
     }
 
     fn report(&self, command: &str, shown: &[Line], done: &Done) -> Result<Exit> {
@@ -146,33 +169,22 @@ fn stopped(journal: &Journal, why: &str) -> Stop {
     }
 }
 
-/// A plan for the screen: a heading for each place, then a line for each address.
-fn text(all: &[Line], stores: &Stores) -> String {
-    let mut text = String::new();
-    let mut place = None;
-    let width = all.iter().map(|line| line.address.to_string().chars().count()).max().unwrap_or(0);
-    for line in all.iter().take(SHOWN) {
-        if place != Some(&line.place) {
-            let location = stores.get(&line.place).map(|store| store.location()).unwrap_or_default();
-            text.push_str(&format!("{}\n", shown(&location)));
-            place = Some(&line.place);
-        }
-        let what = match (&line.before, &line.after) {
-            (None, Some(after)) => format!("new   {after}"),
-            (Some(before), Some(after)) if before == after => before.clone(),
-            (Some(before), Some(after)) => format!("{before} -> {after}"),
-            (Some(before), None) => format!("{before} -> gone"),
-            (None, None) => String::new(),
-        };
-        let attributes: String =
-            line.attributes.iter().map(|change| format!("  {}", shown(change))).collect();
-        let address = line.address.to_string();
-        text.push_str(&format!("  {} {address:<width$}  {what}{attributes}\n", line.mark.sign()));
+fn tone(mark: Mark) -> Tone {
+    match mark {
+        Mark::Create => Tone::Good,
+        Mark::Change => Tone::Notable,
+        Mark::Delete => Tone::Bad,
     }
-    if all.len() > SHOWN {
-        text.push_str(&format!("  … and {} more\n", all.len() - SHOWN));
+}
+
+fn fingerprints(line: &Line) -> String {
+    match (&line.before, &line.after) {
+        (None, Some(after)) => format!("new   {after}"),
+        (Some(before), Some(after)) if before == after => before.clone(),
+        (Some(before), Some(after)) => format!("{before} -> {after}"),
+        (Some(before), None) => format!("{before} -> gone"),
+        (None, None) => String::new(),
     }
-    text
 }
 
 /// What `--json` says of a change, made or only planned.
@@ -189,7 +201,7 @@ struct Changes<'a> {
 struct Changed<'a> {
     place: &'a str,
     address: String,
-    change: crate::plan::Mark,
+    change: Mark,
     /// Fingerprints under a key of this run.
     before: Option<&'a str>,
     after: Option<&'a str>,

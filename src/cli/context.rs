@@ -8,6 +8,7 @@ use super::harden::Limits;
 use super::report::{Exit, Stop};
 use super::ui::Ui;
 use crate::manifest::{EnvironmentSpec, Manifest};
+use crate::seal::Identities;
 use crate::secret::FingerprintKey;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use std::fs;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tracing::debug;
 
 /// The file that is looked for.
@@ -65,11 +67,12 @@ pub(super) struct Context {
     pub(super) limits: Limits,
     globals: Globals,
     project: OnceCell<Project>,
+    pub(super) identities: OnceCell<Option<Arc<Identities>>>,
 }
 
 impl Context {
     pub(super) fn new(ui: Ui, globals: Globals, limits: Limits) -> Context {
-        Context { ui, limits, globals, project: OnceCell::new() }
+        Context { ui, limits, globals, project: OnceCell::new(), identities: OnceCell::new() }
     }
 
     /// Whether the run stops after the plan.

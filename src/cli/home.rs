@@ -41,7 +41,7 @@ impl Context {
         let environment = self.environment()?;
         let manifest = &self.project()?.manifest;
         let who = (manifest.project().clone(), environment.name.clone());
-        let identities = self.identities()?.map(Arc::new);
+        let identities = self.identities()?;
         Ok(Vault::new(self.vault_path(environment)?, who, self.recipients()?, identities, self.clock()))
     }
 
@@ -62,8 +62,17 @@ impl Context {
         parsed.collect()
     }
 
-    /// This person's identities; none where there is no file and nobody named one.
-    pub(super) fn identities(&self) -> Result<Option<Identities>> {
+    /// This person's identities; none where there is no file and nobody named one. Read once, so that a passphrase is
+    /// asked for once.
+    pub(super) fn identities(&self) -> Result<Option<Arc<Identities>>> {
+        if let Some(known) = self.identities.get() {
+            return Ok(known.clone());
+        }
+        let read = self.read_identities()?.map(Arc::new);
+        Ok(self.identities.get_or_init(|| read).clone())
+    }
+
+    fn read_identities(&self) -> Result<Option<Identities>> {
         let path = self.identity_path()?;
         debug!(identity = %path.display());
         let bytes = match fs::read(&path) {

@@ -9,7 +9,7 @@
 use super::Globals;
 use super::prompt;
 use super::report::{Exit, ReaderGone, Report, Stop};
-use super::table::Table;
+use super::table::{Table, Tone};
 use crate::name::Environment;
 use crate::secret::Secret;
 use anstyle::{AnsiColor, Style};
@@ -238,6 +238,17 @@ impl Ui {
             return Ok(());
         }
         Err(Stop::usage(format!("{what}, and there is no terminal to ask on")).hint(otherwise).into())
+    }
+
+    /// A piece of text for stderr in its tone.
+    pub(super) fn toned(&self, tone: Tone, text: &str) -> String {
+        match tone {
+            Tone::Plain => text.to_owned(),
+            Tone::Good => self.paint(AnsiColor::Green.on_default(), text),
+            Tone::Notable => self.paint(AnsiColor::Yellow.on_default(), text),
+            Tone::Bad => self.paint(AnsiColor::Red.on_default(), text),
+            Tone::Faint => self.paint(FAINT, text),
+        }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {

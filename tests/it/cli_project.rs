@@ -142,3 +142,20 @@ fn the_schema_is_json() {
     let schema: serde_json::Value = serde_json::from_str(&demo().run("schema").success()).unwrap();
     assert!(schema["properties"]["project"].is_object());
 }
+
+#[test]
+fn a_passphrase_is_asked_for_once_however_often_the_identity_is_needed() {
+    let env = TestEnv::new().with_vault("local", &[("app/KEY", "old")]);
+    let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
+    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
+    let env = env.with_passphrase("right horse").with_manifest(&format!(
+        "version = 1\n[project]\nname = \"demo\"\nrecipients = [\"{public}\"]\n[environments.local]\nhome = \"vault\"\n\
+         [groups.app.keys]\nKEY = {{ secret = true }}\n"
+    ));
+    let mut terminal = env.terminal("set KEY --generate --yes");
+    terminal.expect("Passphrase of");
+    terminal.type_line("right horse");
+    let (shown, code) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(!shown.contains("Passphrase of"), "{shown}");
+}
