@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cli_basics;
+mod cli_change;
 mod cli_exec;
 mod cli_project;
 mod consumers;

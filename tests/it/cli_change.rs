@@ -1,0 +1,235 @@
+//! `set`, `get`, `delete`, `history`, `operations`, `resume`, `undo` as a person and as a script use them.
+
+use crate::support::env::TestEnv;
+use std::path::Path;
+
+const KEYS: &str = "\
+[groups.app.keys]
+SECRET_KEY = { secret = true, generate = { length = 20, alphabet = \"hex\" } }
+TOKEN = { secret = true }
+MODE = { value = \"local\" }
+URL = { derive = \"https://{TOKEN}@host.example\" }
+";
+
+/// A project whose identity is there, and whose vault is not.
+fn project() -> TestEnv {
+    project_with("")
+}
+
+fn project_with(environment: &str) -> TestEnv {
+    let env = TestEnv::new().with_vault("unused", &[]);
+    std::fs::remove_dir_all(env.path(".strongroom")).unwrap();
+    let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
+    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
+    env.with_manifest(&format!(
+        "version = 1\n[project]\nname = \"demo\"\nrecipients = [\"{public}\"]\n\
+         [environments.local]\nhome = \"vault\"\n{environment}\n{KEYS}"
+    ))
+}
+
+fn set(env: &TestEnv, key: &str, value: &str) {
+    env.run_with_stdin(&format!("set {key} --yes"), value).success();
+}
+
+#[test]
+fn from_stdin_exactly_one_line_end_is_taken_off_and_from_a_file_none() {
+    let env = project().with_file("value.bin", "two\n\n");
+    set(&env, "TOKEN", "two\n\n");
+    assert_eq!(env.run("get TOKEN").success(), "two\n");
+    env.run("set TOKEN --from-file value.bin --yes").success();
+    assert_eq!(env.run("get TOKEN").success(), "two\n\n");
+    set(&env, "TOKEN", "");
+    assert_eq!(env.run("get app/TOKEN").success(), "", "empty is a value in a vault");
+}
+
+#[test]
+fn a_generated_value_is_as_its_key_declares_and_never_shown() {
+    let env = project();
+    let output = env.run("set SECRET_KEY --generate --yes");
+    let said = output.stderr.clone();
+    assert_eq!(output.success(), "");
+    let value = env.run("get SECRET_KEY").success();
+    assert!(value.len() == 20 && value.bytes().all(|byte| byte.is_ascii_hexdigit()), "{value}");
+    assert!(!said.contains(&value));
+    assert!(said.contains("+ app/SECRET_KEY") && said.contains("strongroom undo "), "{said}");
+}
+
+#[test]
+fn without_yes_and_without_a_terminal_nothing_is_changed() {
+    let env = project();
+    let said = env.run_with_stdin("set TOKEN", "value").failure(2);
+    assert!(said.contains("--yes"), "{said}");
+    assert!(!env.path(".strongroom").exists() && !env.state("").exists());
+}
+
+#[test]
+fn a_dry_run_shows_the_plan_and_writes_nothing_anywhere() {
+    let env = project();
+    let output = env.run("set TOKEN --generate --dry-run");
+    assert!(output.stderr.contains("+ app/TOKEN"), "{}", output.stderr);
+    output.success();
+    assert!(!env.path(".strongroom").exists() && !env.state("").exists());
+}
+
+#[test]
+fn a_value_on_the_command_line_is_a_usage_error() {
+    let said = project().run("set TOKEN value --yes").failure(2);
+    assert!(said.contains("unexpected argument"), "{said}");
+}
+
+#[test]
+fn what_lives_in_the_manifest_or_is_derived_is_refused_with_its_line() {
+    let env = project();
+    let plain = env.run("set MODE --generate --yes").failure(2);
+    assert!(plain.contains("strongroom.toml:11"), "{plain}");
+    let derived = env.run("delete URL --yes").failure(2);
+    assert!(derived.contains("is derived") && derived.contains("strongroom.toml:12"), "{derived}");
+    let unknown = env.run("set TOKNE --generate --yes").failure(2);
+    assert!(unknown.contains("TOKEN"), "the nearest name: {unknown}");
+}
+
+#[test]
+fn what_is_so_already_is_done_in_silence_and_without_an_operation() {
+    let env = project();
+    set(&env, "TOKEN", "same");
+    let again = env.run_with_stdin("set TOKEN --yes", "same");
+    assert!(again.stderr.contains("nothing to do"), "{}", again.stderr);
+    again.success();
+    assert_eq!(env.run("operations").success().lines().count(), 2, "the header and the first set");
+}
+
+#[test]
+fn bytes_that_are_no_value_are_refused_with_their_position() {
+    let env = project();
+    for (bytes, what) in [(&b"ab\0c"[..], "NUL byte at offset 2"), (b"ab\xff", "not UTF-8 from byte 2")] {
+        let said = env.run_with_stdin("set TOKEN --yes", bytes).failure(1);
+        assert!(said.contains(what), "{said}");
+    }
+    assert!(!env.path(".strongroom").exists());
+}
+
+#[test]
+fn history_tells_versions_by_fingerprint_and_get_brings_each_of_them() {
+    let env = project();
+    for value in ["one", "two", "one"] {
+        set(&env, "TOKEN", value);
+    }
+    env.run("delete TOKEN --yes").success();
+    let shown = env.run("history TOKEN").success();
+    let rows: Vec<Vec<&str>> = shown.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    let versions: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(versions, ["4", "3", "2", "1"]);
+    assert_eq!(rows[0][2], "deleted");
+    assert_eq!(rows[1][2], rows[3][2], "equal values have equal fingerprints");
+    assert_ne!(rows[1][2], rows[2][2]);
+    assert_eq!(env.run("get TOKEN --version 2").success(), "two");
+    assert!(env.run("get TOKEN --version 4").failure(1).contains("was deleted"));
+    assert!(env.run("get TOKEN --version 9").failure(1).contains("no version 9"));
+    assert!(env.run("get TOKEN").failure(1).contains("strongroom -e local set app/TOKEN"));
+}
+
+#[test]
+fn undo_goes_back_a_step_each_time_and_an_undo_is_undone_by_its_name() {
+    let env = project();
+    for value in ["one", "two", "three"] {
+        set(&env, "TOKEN", value);
+    }
+    env.run("undo --yes").success();
+    assert_eq!(env.run("get TOKEN").success(), "two");
+    env.run("undo --yes").success();
+    assert_eq!(env.run("get TOKEN").success(), "one");
+    env.run("undo --yes").success();
+    env.run("get TOKEN").failure(1);
+    let nothing = env.run("undo --yes");
+    assert!(nothing.stderr.contains("nothing to undo"));
+    nothing.success();
+
+    let listed: serde_json::Value = serde_json::from_str(&env.run("operations --json").success()).unwrap();
+    let operations = listed["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), 6);
+    assert_eq!(operations[0]["undone_by"], operations[5]["id"]);
+    let second_undo = operations[4]["id"].as_str().unwrap();
+    // The third undo changed the address since: theirs is not overwritten.
+    assert!(env.run(&format!("undo {second_undo} --yes")).failure(6).contains("app/TOKEN"));
+    let third_undo = operations[5]["id"].as_str().unwrap();
+    env.run(&format!("undo {third_undo} --yes")).success();
+    assert_eq!(env.run("get TOKEN").success(), "one");
+}
+
+#[test]
+fn resume_and_undo_with_nothing_to_do_say_so_and_end_well() {
+    let env = project();
+    for verb in ["resume", "undo", "operations"] {
+        let output = env.run(verb);
+        assert!(output.stderr.contains("no"), "{}", output.stderr);
+        assert_eq!(output.success(), "");
+    }
+    assert!(env.run("resume 2026").failure(2).contains("there is no operation 2026"));
+}
+
+#[test]
+fn documents_of_a_change_have_fingerprints_and_no_value() {
+    let env = project();
+    let output = env.run_with_stdin("set TOKEN --yes --json", "canary-value");
+    assert!(!output.stderr.contains("canary"), "{}", output.stderr);
+    let document: serde_json::Value = serde_json::from_str(&output.success()).unwrap();
+    assert_eq!(document["kind"], "change");
+    assert_eq!(document["changes"][0]["address"], "app/TOKEN");
+    assert_eq!(document["changes"][0]["change"], "create");
+    assert!(document["operation"].is_string());
+    let described: serde_json::Value = serde_json::from_str(&env.run("get TOKEN --json").success()).unwrap();
+    assert_eq!(described["bytes"], 12);
+    assert!(!described.to_string().contains("canary"));
+}
+
+#[test]
+fn on_a_terminal_a_value_is_asked_for_and_not_shown_and_the_change_is_confirmed() {
+    let env = project();
+    let mut terminal = env.terminal("set TOKEN");
+    terminal.expect("app/TOKEN in vault");
+    terminal.expect("Value of app/TOKEN: ");
+    terminal.type_line("canary-value");
+    let between = terminal.expect("Make 1 change in `local`? [y/N] ");
+    assert!(!between.contains("canary") && between.contains("12 characters"), "{between}");
+    terminal.type_line("y");
+    let (rest, code) = terminal.end();
+    assert_eq!(code, Some(0), "{rest}");
+    assert_eq!(env.run("get TOKEN").success(), "canary-value");
+
+    let mut terminal = env.terminal("delete TOKEN");
+    terminal.expect("[y/N] ");
+    terminal.type_line("n");
+    let (rest, code) = terminal.end();
+    assert_eq!(code, Some(1), "{rest}");
+    assert_eq!(env.run("get TOKEN").success(), "canary-value");
+}
+
+#[test]
+fn a_protected_environment_wants_its_name_typed() {
+    let env = project_with("protected = true");
+    for (answer, ends) in [("y", 1), ("local", 0)] {
+        let mut terminal = env.terminal("set TOKEN --generate");
+        terminal.expect("type its name to go on: ");
+        terminal.type_line(answer);
+        let (rest, code) = terminal.end();
+        assert_eq!(code, Some(ends), "{answer}: {rest}");
+    }
+}
+
+#[test]
+fn a_person_who_is_no_recipient_changes_nothing_and_is_told_what_to_do() {
+    let env = project();
+    set(&env, "TOKEN", "mine");
+    let sealed = std::fs::read(env.path(".strongroom/local.age")).unwrap();
+    let stranger = TestEnv::new().with_vault("unused", &[]);
+    let path = stranger.config("identity.txt");
+    let mut env = env;
+    env.set("STRONGROOM_IDENTITY", &path);
+    for words in ["get TOKEN", "set TOKEN --generate --yes", "delete TOKEN --yes"] {
+        let said = env.run(words).failure(5);
+        assert!(said.contains("not sealed to this identity") && said.contains("recipients add"), "{said}");
+    }
+    assert_eq!(std::fs::read(env.path(".strongroom/local.age")).unwrap(), sealed);
+    env.set("STRONGROOM_IDENTITY", Path::new("nowhere.txt"));
+    assert!(env.run("get TOKEN").failure(5).contains("nowhere.txt"));
+}
