@@ -21,6 +21,7 @@ mod prompt;
 mod report;
 mod schema;
 mod set;
+mod status;
 mod table;
 mod ui;
 
@@ -106,6 +107,7 @@ enum Verb {
     Delete(delete::DeleteArgs),
     List(list::ListArgs),
     History(history::HistoryArgs),
+    Status(status::StatusArgs),
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
     Operations(operations::OperationsArgs),
@@ -123,6 +125,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Delete(args) => delete::run(ctx, args),
         Verb::List(args) => list::run(ctx, args),
         Verb::History(args) => history::run(ctx, args),
+        Verb::Status(args) => status::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),
         Verb::Operations(args) => operations::list(ctx, args),
         Verb::Resume(args) => operations::resume(ctx, args),

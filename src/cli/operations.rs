@@ -86,7 +86,7 @@ impl Row {
         };
         Row {
             id: summary.id.to_string(),
-            at: summary.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            at: moment(summary.at),
             command: summary.command.clone(),
             state,
             done: summary.done,
@@ -134,6 +134,11 @@ pub(super) fn list(ctx: &mut Context, _args: &OperationsArgs) -> Result<Exit> {
         ctx.ui.note("`strongroom resume` finishes what is unfinished, `strongroom undo` takes it back");
     }
     Ok(Exit::Done)
+}
+
+/// A point in time for people and programs: UTC, to the second.
+pub(super) fn moment(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn short(command: &str) -> String {

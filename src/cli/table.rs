@@ -15,7 +15,7 @@ const NARROWEST: u16 = 40;
 /// A table with one row per thing.
 #[derive(Debug)]
 pub(super) struct Table {
-    header: Vec<&'static str>,
+    header: Vec<String>,
     rows: Vec<Vec<Cell>>,
 }
 
@@ -55,8 +55,8 @@ impl Cell {
 
 impl Table {
     /// An empty table; its columns are named in small letters.
-    pub(super) fn new(header: impl IntoIterator<Item = &'static str>) -> Table {
-        Table { header: header.into_iter().collect(), rows: Vec::new() }
+    pub(super) fn new<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
+        Table { header: header.into_iter().map(shown).collect(), rows: Vec::new() }
     }
 
     /// Adds a row, with as many cells as there are columns.
@@ -75,7 +75,7 @@ impl Table {
         if paint {
             table.enforce_styling();
         }
-        let heading = |name: &&str| {
+        let heading = |name: &String| {
             if paint { Drawn::new(name).add_attribute(Attribute::Bold) } else { Drawn::new(name) }
         };
         table.set_header(self.header.iter().map(heading));

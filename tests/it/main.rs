@@ -6,6 +6,7 @@ mod cli_basics;
 mod cli_change;
 mod cli_exec;
 mod cli_project;
+mod cli_status;
 mod consumers;
 mod manifest;
 mod pipe;

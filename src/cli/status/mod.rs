@@ -1,0 +1,316 @@
+//! `status`: every address of an environment against its home and the files rendered from it.
+//!
+//! It changes nothing. What is compared with what is in [`matrix`]; here it is gathered and told.
+
+mod matrix;
+
+use super::context::{Context, Project};
+use super::report::Exit;
+use super::table::{Cell, Table, Tone};
+use super::ui::{plural, shown};
+use crate::journal::Standing;
+use crate::manifest::{EnvironmentSpec, Instances, RenderSpec};
+use crate::name::Group;
+use crate::snapshot::{Entry, Snapshot};
+use anyhow::Result;
+use clap::Args;
+use jiff::Timestamp;
+use matrix::{InFile, InHome, Matrix, OnDisk, Row, Target};
+use serde::Serialize;
+use std::io;
+use zeroize::Zeroizing;
+
+/// Compare home with what the manifest declares and with the files that were rendered
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  strongroom status
+  strongroom status --all
+  strongroom -e prod status --check       (exit code 3 where something is to be set or rendered)
+
+Shown is what is not in order: values that are missing or that nothing reads, files that differ from home. A file is read
+as each of its consumers reads it. With --json every key is told, without values.")]
+pub(super) struct StatusArgs {
+    /// End with exit code 3 where a value or a file is missing or differs, or an operation is unfinished
+    #[arg(long)]
+    check: bool,
+
+    /// Show what is in order too
+    #[arg(short, long)]
+    all: bool,
+}
+
+/// What was found.
+struct Found {
+    location: String,
+    matrix: Matrix,
+    unfinished: Vec<String>,
+}
+
+pub(super) fn run(ctx: &mut Context, args: &StatusArgs) -> Result<Exit> {
+    let found = look(ctx)?;
+    let now = ctx.clock()();
+    if ctx.ui.json() {
+        ctx.ui.document("status", &Document::of(ctx.environment()?, &found))?;
+    } else {
+        table(ctx, &found.matrix, args.all, now)?;
+        tell(ctx, &found, args.all)?;
+    }
+    let drift = found.matrix.is_drift() || !found.unfinished.is_empty();
+    Ok(if args.check && drift { Exit::Pending } else { Exit::Done })
+}
+
+fn look(ctx: &Context) -> Result<Found> {
+    let project = ctx.project()?;
+    let environment = ctx.environment()?;
+    let home = ctx.home()?;
+    let groups: Vec<Group> = project.manifest.groups().map(|group| group.name.clone()).collect();
+    let snapshot = ctx.wait_for(async { Ok(home.walk(&groups).await?) })?;
+    let instances = instances(&snapshot);
+    let about = (&project.manifest, &environment.name, &instances);
+    let specs = project.manifest.renders().filter(|spec| spec.environments.contains(&environment.name));
+    let targets = specs.map(|spec| {
+        let text = file(project, environment, spec);
+        let text = text.as_ref().map(|text| text.as_ref().map(|text| text.as_str()));
+        Ok(Target::new(about, spec, text.map_err(|error| io::Error::new(error.kind(), error.to_string())))?)
+    });
+    let matrix = Matrix::new(about, &snapshot, targets.collect::<Result<_>>()?);
+    let unfinished = ctx.journal()?.list()?.into_iter();
+    let unfinished = unfinished.filter(|summary| summary.standing == Standing::Unfinished);
+    let unfinished = unfinished.map(|summary| summary.id.to_string()).collect();
+    Ok(Found { location: home.location(), matrix, unfinished })
+}
+
+/// The instances that home holds something of.
+fn instances(home: &Snapshot) -> Instances {
+    let mut found = Instances::new();
+    for address in home.entries.keys() {
+        let Some(instance) = &address.instance else { continue };
+        let instances = found.entry(address.group.clone()).or_default();
+        if !instances.contains(instance) {
+            instances.push(instance.clone());
+        }
+    }
+    found
+}
+
+/// The text of a target's file; none where it is not there.
+fn file(
+    project: &Project,
+    environment: &EnvironmentSpec,
+    spec: &RenderSpec,
+) -> io::Result<Option<Zeroizing<String>>> {
+    let path = project.folder.join(spec.file_in(&project.manifest, &environment.name));
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
+        Err(error) => Err(io::Error::other(format!("not UTF-8 from byte {} on", error.valid_up_to()))),
+    }
+}
+
+fn table(ctx: &Context, matrix: &Matrix, all: bool, now: Timestamp) -> Result<()> {
+    let rows: Vec<&Row> = matrix.rows.iter().filter(|row| all || !row.is_in_order()).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    // A column without a word in it would only be in the way.
+    let columns: Vec<usize> = (0..matrix.targets.len())
+        .filter(|column| matrix.targets[*column].is_read())
+        .filter(|column| all || rows.iter().any(|row| row.cells[*column] != InFile::Nothing))
+        .collect();
+    let headings = columns.iter().map(|column| matrix.targets[*column].name.as_str());
+    let mut table = Table::new(["address", "home"].into_iter().chain(headings));
+    for row in rows {
+        let cells = columns.iter().map(|column| in_file(row.cells[*column]));
+        table.row([Cell::plain(&row.address.to_string()), in_home(&row.home, now)].into_iter().chain(cells));
+    }
+    ctx.ui.table(&table)
+}
+
+fn in_home(home: &InHome, now: Timestamp) -> Cell {
+    let held = |entry: &Entry, tone: Tone, more: &str| {
+        let version = entry.version.as_ref().map(|version| format!("v{version}"));
+        let age = entry.modified.map(|at| age(at, now));
+        let words = version.into_iter().chain(age).chain((!more.is_empty()).then(|| more.to_owned()));
+        Cell::new(&words.collect::<Vec<_>>().join(", "), tone)
+    };
+    match home {
+        InHome::Held(entry) => held(entry, Tone::Good, ""),
+        InHome::Undeclared(entry) => held(entry, Tone::Notable, "not declared"),
+        InHome::Unread(entry) => held(entry, Tone::Notable, "not read from here"),
+        InHome::Missing => Cell::new("missing", Tone::Bad),
+        InHome::Lacking => Cell::new("a part is missing", Tone::Bad),
+        InHome::Absent => Cell::new("optional, not set", Tone::Faint),
+        InHome::Manifest => Cell::new("in the manifest", Tone::Faint),
+        InHome::Derived => Cell::new("derived", Tone::Faint),
+    }
+}
+
+fn in_file(cell: InFile) -> Cell {
+    let tone = match cell {
+        InFile::Nothing => Tone::Faint,
+        InFile::Agrees => Tone::Good,
+        InFile::Differs | InFile::OnlyHere => Tone::Notable,
+        InFile::Missing => Tone::Bad,
+    };
+    Cell::new(cell.word(), tone)
+}
+
+/// How long ago, in the largest unit that says something.
+fn age(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_second() - at.as_second();
+    let count = |unit: i64, name| plural(usize::try_from(seconds / unit).unwrap_or(0), name);
+    match seconds {
+        ..60 => "just now".to_owned(),
+        60..3_600 => count(60, "minute"),
+        3_600..172_800 => count(3_600, "hour"),
+        172_800..63_072_000 => count(86_400, "day"),
+        _ => count(31_536_000, "year"),
+    }
+}
+
+/// The summary, and the next step for each thing that is not in order.
+fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
+    let environment = &ctx.environment()?.name;
+    let rows = &found.matrix.rows;
+    let declared = rows.iter().filter(|row| !row.home.is_idle()).count();
+    let off = rows.iter().filter(|row| row.is_drift()).count();
+    let keys = plural(declared, "key");
+    let read = found.matrix.targets.iter().filter(|target| target.is_read());
+    let places: Vec<String> =
+        std::iter::once(found.location.clone()).chain(read.map(|target| target.file.clone())).collect();
+    let places = shown(&places.join(", "));
+    ctx.ui.note(&match off {
+        0 => format!("{environment}: {keys}, all in order in {places}"),
+        _ if all => format!("{environment}: {off} of {keys} not in order"),
+        _ => format!("{environment}: {off} of {keys} not in order; --all shows the others"),
+    });
+    for target in &found.matrix.targets {
+        if let Some(line) = about_target(target, rows, &found.matrix) {
+            ctx.ui.note(&line);
+        }
+    }
+    if let Some(row) = rows.iter().find(|row| matches!(row.home, InHome::Missing)) {
+        ctx.ui.note(&format!("`strongroom -e {environment} set {}` sets what is missing", row.address));
+    }
+    if rows.iter().any(|row| matches!(row.home, InHome::Undeclared(_))) {
+        ctx.ui.note("what is not declared reaches nobody: declare it in the manifest, or leave it");
+    }
+    for id in &found.unfinished {
+        ctx.ui.warning(&format!(
+            "operation {id} is unfinished: `strongroom resume` finishes it, `strongroom undo` takes it back"
+        ));
+    }
+    Ok(())
+}
+
+fn about_target(target: &Target, rows: &[Row], matrix: &Matrix) -> Option<String> {
+    let Target { name, file, strange, .. } = target;
+    let file = shown(file);
+    let column = matrix.targets.iter().position(|other| other.name == *name)?;
+    let off = rows.iter().any(|row| row.cells[column].is_off());
+    match &target.on_disk {
+        OnDisk::NotThere => Some(format!("{file} is not there; `strongroom render {name}` makes it")),
+        OnDisk::Unreadable(why) => Some(format!("{file} cannot be read: {why}")),
+        OnDisk::Misread(error) => Some(format!(
+            "{file} is not as its consumers take it ({error}); `strongroom render {name}` replaces it"
+        )),
+        OnDisk::Read if *strange > 0 => Some(format!(
+            "{file} has {} that the target does not give; `strongroom render {name}` takes them out",
+            plural(*strange, "variable")
+        )),
+        OnDisk::Read if off => Some(format!("`strongroom render {name}` brings {file} to what home holds")),
+        OnDisk::Read => None,
+    }
+}
+
+/// What `--json` says.
+#[derive(Serialize)]
+struct Document<'a> {
+    environment: &'a str,
+    home: &'a str,
+    in_order: bool,
+    keys: Vec<Line<'a>>,
+    targets: Vec<TargetLine<'a>>,
+    unfinished: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    address: String,
+    secret: bool,
+    home: &'static str,
+    version: Option<&'a str>,
+    modified: Option<String>,
+    /// By the target's name, where it takes the address and its file could be compared.
+    targets: std::collections::BTreeMap<&'a str, &'static str>,
+}
+
+#[derive(Serialize)]
+struct TargetLine<'a> {
+    name: &'a str,
+    file: &'a str,
+    state: &'static str,
+    problem: Option<String>,
+    strange: usize,
+}
+
+impl Document<'_> {
+    fn of<'a>(environment: &'a EnvironmentSpec, found: &'a Found) -> Document<'a> {
+        let matrix = &found.matrix;
+        Document {
+            environment: environment.name.as_str(),
+            home: &found.location,
+            in_order: !matrix.is_drift() && found.unfinished.is_empty(),
+            keys: matrix.rows.iter().map(|row| Line::of(row, &matrix.targets)).collect(),
+            targets: matrix.targets.iter().map(TargetLine::of).collect(),
+            unfinished: &found.unfinished,
+        }
+    }
+}
+
+impl Line<'_> {
+    fn of<'a>(row: &'a Row, targets: &'a [Target]) -> Line<'a> {
+        let entry = row.home.entry();
+        let told = row.cells.iter().zip(targets).filter(|(cell, _)| **cell != InFile::Nothing);
+        Line {
+            address: row.address.to_string(),
+            secret: row.secret,
+            home: row.home.word(),
+            version: entry.and_then(|entry| entry.version.as_ref()).map(|version| version.0.as_str()),
+            modified: entry.and_then(|entry| entry.modified).map(super::operations::moment),
+            targets: told.map(|(cell, target)| (target.name.as_str(), cell.word())).collect(),
+        }
+    }
+}
+
+impl TargetLine<'_> {
+    fn of(target: &Target) -> TargetLine<'_> {
+        let (state, problem) = match &target.on_disk {
+            OnDisk::NotThere => ("not-there", None),
+            OnDisk::Unreadable(why) => ("unreadable", Some(why.clone())),
+            OnDisk::Misread(error) => ("misread", Some(error.to_string())),
+            OnDisk::Read => ("read", None),
+        };
+        TargetLine { name: &target.name, file: &target.file, state, problem, strange: target.strange }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_the_unit_that_says_something() {
+        let now = Timestamp::from_second(100_000_000).unwrap();
+        let ago = |seconds: i64| age(Timestamp::from_second(100_000_000 - seconds).unwrap(), now);
+        assert_eq!(
+            [-5, 59, 60, 7_200, 172_800, 63_072_000].map(ago),
+            ["just now", "just now", "1 minute", "2 hours", "2 days", "2 years"]
+        );
+    }
+}
