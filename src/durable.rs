@@ -75,8 +75,14 @@ pub fn create_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    flush_folder(folder_of(path))
+    let parent = folder_of(path);
+    create_folder(parent)?;
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        // Made by a process that was quicker, which may not have flushed it yet.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        other => other?,
+    }
+    flush_folder(parent)
 }
 
 /// Flushes a folder, so that a name made or removed in it survives a power failure.

@@ -195,7 +195,16 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
             return resume_one(ctx, &journal, &summary, skip_changed);
         }
     }
-    let Some(summary) = choose(&journal, args.which.id.as_deref(), can_be_undone)? else {
+    // What stopped midway is meant before what is done, though it may have changed nothing yet.
+    let unfinished = match args.which.id {
+        None => choose(&journal, None, is_unfinished)?,
+        Some(_) => None,
+    };
+    let chosen = match unfinished {
+        Some(summary) => Some(summary),
+        None => choose(&journal, args.which.id.as_deref(), can_be_undone)?,
+    };
+    let Some(summary) = chosen else {
         ctx.ui.note("nothing to undo");
         return Ok(Exit::Done);
     };

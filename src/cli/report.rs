@@ -192,8 +192,12 @@ fn of_type(link: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             OpenError::NotAge | OpenError::Passphrase | OpenError::Damaged => Exit::Failed,
         });
     }
-    let denied = |error: &std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
     link.downcast_ref::<std::io::Error>().filter(|error| denied(error)).map(|_| Exit::Denied)
+}
+
+fn denied(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// What stopped midway is worth more than why; what changed nothing is as its cause says.
@@ -242,6 +246,7 @@ fn of_journal(error: &JournalError) -> Exit {
         JournalError::Unknown(_) | JournalError::Ambiguous(_) => Exit::Usage,
         JournalError::CannotOpen { .. } => Exit::Denied,
         JournalError::Running(_) => Exit::Busy,
+        JournalError::Io { source, .. } if denied(source) => Exit::Denied,
         JournalError::Io { .. } | JournalError::Damaged { .. } | JournalError::Seal(_) => Exit::Failed,
     }
 }

@@ -225,14 +225,15 @@ impl Journal {
 
     fn summary(&self, id: &OperationId) -> Result<Option<Summary>, JournalError> {
         let folder = self.folder.join(id.as_str());
-        let path = folder.join(operation::LINES);
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            // Removed by a process that prunes, or debris of one that died before the first line.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(JournalError::io(&path, "read")(error)),
-        };
-        let lines = line::parse(&path, &text)?;
+        let mut lines = Self::lines(&folder)?;
+        let mut running = false;
+        if line::Progress::of(&lines).ending.is_none() {
+            running = self.is_running(&folder);
+            // Whoever was at it may have ended between the two looks, and is not to be taken for one that died.
+            if !running {
+                lines = Self::lines(&folder)?;
+            }
+        }
         let Some(Line { at, step: Step::Begun { command, undoes, .. } }) = lines.first() else {
             return Ok(None);
         };
@@ -241,7 +242,7 @@ impl Journal {
             Some(Ending::Done) => Standing::Done,
             Some(Ending::Nothing) => Standing::Nothing,
             Some(Ending::Undone) => Standing::Undone(id.clone()),
-            None if self.is_running(&folder) => Standing::Running,
+            None if running => Standing::Running,
             None if progress.writes.is_empty() && !progress.touched() => Standing::Nothing,
             None => Standing::Unfinished,
         };
@@ -256,6 +257,17 @@ impl Journal {
             touched: progress.touched(),
             standing,
         }))
+    }
+
+    /// The lines of the operation in a folder; none where a process that prunes has removed it, or one died before its
+    /// first line.
+    fn lines(folder: &Path) -> Result<Vec<Line>, JournalError> {
+        let path = folder.join(operation::LINES);
+        match std::fs::read(&path) {
+            Ok(text) => line::parse(&path, &text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(JournalError::io(&path, "read")(error)),
+        }
     }
 
     fn is_running(&self, folder: &Path) -> bool {

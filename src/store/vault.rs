@@ -70,7 +70,8 @@ impl Vault {
         let _lock = self.lock()?;
         match self.document()? {
             Some(document) => {
-                self.stage(&document)?.publish().map_err(|error| self.failed("cannot be written", error))
+                self.stage(&document)?.publish().map_err(|error| self.failed("cannot be written", error))?;
+                self.flush()
             }
             None => Ok(()),
         }
@@ -111,16 +112,15 @@ impl Vault {
     fn lock(&self) -> Result<File, StoreError> {
         let folder = durable::folder_of(&self.path);
         let make = || -> io::Result<File> {
-            if !folder.is_dir() {
-                durable::create_folder(folder)?;
-            }
-            match durable::create(&folder.join(".gitignore"), IGNORED.as_bytes(), 0o644) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
+            durable::create_folder(folder)?;
             let file = durable::lock_file(&self.path.with_extension("lock"))?;
             file.lock()?;
             durable::sweep(&self.path)?;
+            let ignore = folder.join(".gitignore");
+            if !ignore.exists() {
+                durable::sweep(&ignore)?;
+                durable::replace(&ignore, IGNORED.as_bytes(), 0o644)?;
+            }
             Ok(file)
         };
         make().map_err(|error| self.failed("cannot be locked for writing", error))
@@ -143,6 +143,11 @@ impl Vault {
         }
         durable::stage(&self.path, &sealed, durable::PRIVATE)
             .map_err(|error| self.failed("cannot be written", error))
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        durable::flush_folder(durable::folder_of(&self.path))
+            .map_err(|error| self.failed("was replaced, and its folder cannot be flushed", error))
     }
 
     fn change(&self, changes: &[Change]) -> Result<durable::Staged, StoreError> {
@@ -257,20 +262,20 @@ impl Store for Vault {
             Ok(staged) => staged,
             Err(error) => return Receipt::NotApplied(error),
         };
-        if let Err(error) = staged.publish() {
-            return Receipt::NotApplied(self.failed("cannot be replaced", error));
-        }
-        match durable::flush_folder(durable::folder_of(&self.path)) {
+        match staged.publish() {
             Ok(()) => Receipt::Applied(Applied {
                 unit: unit.clone(),
                 version: None,
                 request: None,
                 overwrote: None,
             }),
-            Err(error) => {
-                Receipt::Unknown(self.failed("was replaced, and its folder cannot be flushed", error))
-            }
+            Err(error) => Receipt::NotApplied(self.failed("cannot be replaced", error)),
         }
+    }
+
+    /// A vault is in force once a power failure cannot bring the old one back.
+    async fn settle(&self, _: &Applied) -> Result<(), StoreError> {
+        self.flush()
     }
 }
 
