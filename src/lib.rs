@@ -37,7 +37,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | talks | `cli` | clap, stdout, the process's environment |
-//! | use cases | [`apply`] | order: journal, call, look, settle, verify |
+//! | use cases | [`apply`], [`init`] | order: journal, call, look, settle, verify; what a new project has |
 //! | adapters | [`store`], [`journal`], [`durable`] | places, files |
 //! | pure | [`manifest`], [`plan`], [`render`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |
@@ -61,6 +61,7 @@ pub mod store;
 
 // Use cases.
 pub mod apply;
+pub mod init;
 
 // Talks; for the binary, and no part of the library's promise.
 #[doc(hidden)]

@@ -80,19 +80,29 @@ impl Context {
         self.globals.dry_run
     }
 
+    /// The manifest that was named, which need not exist.
+    pub(super) fn named_manifest(&self) -> Option<&Path> {
+        self.globals.config.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// The environment that was named, which need not be declared.
+    pub(super) fn named_environment(&self) -> Option<&str> {
+        self.globals.environment.as_deref().filter(|name| !name.is_empty())
+    }
+
     /// The project: the manifest that was named, or the nearest one upwards.
     pub(super) fn project(&self) -> Result<&Project> {
         if let Some(project) = self.project.get() {
             return Ok(project);
         }
-        let project = Project::open(self.globals.config.as_deref())?;
+        let project = Project::open(self.named_manifest())?;
         Ok(self.project.get_or_init(|| project))
     }
 
     /// The environment that was named, or the one that the manifest takes for granted.
     pub(super) fn environment(&self) -> Result<&EnvironmentSpec> {
         let manifest = &self.project()?.manifest;
-        if let Some(name) = self.globals.environment.as_deref().filter(|name| !name.is_empty()) {
+        if let Some(name) = self.named_environment() {
             return Ok(manifest.environment(name)?);
         }
         manifest.default_environment().ok_or_else(|| {
@@ -158,7 +168,7 @@ impl Context {
 impl Project {
     /// Reads the manifest at this path, or the nearest one from the working folder upwards.
     pub(super) fn open(config: Option<&Path>) -> Result<Project> {
-        let path = match config.filter(|path| !path.as_os_str().is_empty()) {
+        let path = match config {
             Some(path) => path.to_owned(),
             None => nearest_manifest()?,
         };
@@ -198,7 +208,9 @@ fn nearest_manifest() -> Result<PathBuf> {
         }
     }
     Err(Stop::new(Exit::Manifest, format!("there is no {MANIFEST} here or in a folder above"))
-        .hint("go to the project's folder, or name the file with --config FILE")
+        .hint(
+            "`strongroom init` makes one; or go to the project's folder, or name the file with --config FILE",
+        )
         .into())
 }
 

@@ -14,6 +14,7 @@ mod get;
 mod harden;
 mod history;
 mod home;
+mod init;
 mod list;
 mod man;
 mod operations;
@@ -102,6 +103,7 @@ pub(super) struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(init::InitArgs),
     Get(get::GetArgs),
     Set(set::SetArgs),
     Delete(delete::DeleteArgs),
@@ -120,6 +122,7 @@ enum Verb {
 
 fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
     match verb {
+        Verb::Init(args) => init::run(ctx, args),
         Verb::Get(args) => get::run(ctx, args),
         Verb::Set(args) => set::run(ctx, args),
         Verb::Delete(args) => delete::run(ctx, args),

@@ -95,6 +95,11 @@ impl Ui {
         self.interactive
     }
 
+    /// Whether a change is asked about: not with `--yes`, and not where nobody can be asked.
+    pub(super) fn asks(&self) -> bool {
+        self.interactive && !self.yes
+    }
+
     /// Whether stdout is a terminal, where a value would stay in the scroll-back.
     pub(super) fn stdout_is_terminal(&self) -> bool {
         io::stdout().is_terminal()
@@ -205,6 +210,11 @@ impl Ui {
         } else {
             Err(Stop::new(Exit::Failed, "not confirmed; nothing was changed").into())
         }
+    }
+
+    /// What follows belongs to what was approved: it is shown, and not asked again.
+    pub(super) fn approved(&mut self) {
+        self.yes = true;
     }
 
     /// Asks for a line that may be seen; an empty answer is the default's. `otherwise` names what to give where nobody

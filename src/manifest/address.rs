@@ -31,7 +31,7 @@ impl UnknownName {
         UnknownName::new(format!("`{}` is no environment{of_what}", shown(text)), instead(text, known))
     }
 
-    pub(super) fn of<'a>(what: &str, text: &str, valid: impl IntoIterator<Item = &'a str>) -> UnknownName {
+    pub(crate) fn of<'a>(what: &str, text: &str, valid: impl IntoIterator<Item = &'a str>) -> UnknownName {
         UnknownName::new(format!("unknown {what} `{}`", shown(text)), instead(text, valid))
     }
 }

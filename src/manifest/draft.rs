@@ -5,7 +5,7 @@
 
 use crate::manifest::edit::{NewKey, declaration};
 use crate::manifest::{Manifest, ManifestError};
-use crate::name::{Environment, Group, Key, Project};
+use crate::name::{Address, Environment, Group, Key, Project};
 use crate::render::Dialect;
 use std::fmt::Write;
 use toml_edit::Value;
@@ -47,6 +47,8 @@ pub struct DraftRender {
     pub dialects: Vec<Dialect>,
     /// The groups in it.
     pub groups: Vec<Group>,
+    /// Single keys in it, of other groups.
+    pub keys: Vec<Address>,
 }
 
 /// The text of a new manifest; it is read before it is given out.
@@ -95,6 +97,11 @@ fn write_group(text: &mut String, group: &DraftGroup) {
         let _ = writeln!(text, "# From {origin}.");
     }
     let _ = writeln!(text, "[groups.{}.keys]", group.name);
+    if group.keys.is_empty() {
+        text.push_str(
+            "# SECRET_KEY = { secret = true, generate = { length = 50, alphabet = \"url-safe\" } }\n",
+        );
+    }
     let widest = group.keys.iter().map(|(key, _)| key.as_str().len()).max().unwrap_or(0);
     for (key, new) in &group.keys {
         let _ = writeln!(text, "{key:widest$} = {}", declaration(new));
@@ -109,7 +116,12 @@ fn write_render(text: &mut String, render: &DraftRender) {
         [one] => line(text, "dialect", &(*one).into()),
         several => line(text, "dialect", &several.iter().copied().collect()),
     }
-    line(text, "groups", &render.groups.iter().map(Group::as_str).collect());
+    if !render.groups.is_empty() || render.keys.is_empty() {
+        line(text, "groups", &render.groups.iter().map(Group::as_str).collect());
+    }
+    if !render.keys.is_empty() {
+        line(text, "keys", &render.keys.iter().map(ToString::to_string).collect());
+    }
 }
 
 fn line(text: &mut String, field: &str, value: &Value) {
@@ -156,6 +168,7 @@ mod tests {
                 file: ".envs/.production/.django".to_owned(),
                 dialects: vec![Dialect::Compose, Dialect::Docker],
                 groups: vec!["django".parse().unwrap()],
+                keys: vec![],
             }],
         };
         insta::assert_snapshot!(new_manifest(&draft).unwrap(), @r##"

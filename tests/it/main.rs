@@ -5,6 +5,7 @@
 mod cli_basics;
 mod cli_change;
 mod cli_exec;
+mod cli_init;
 mod cli_project;
 mod cli_status;
 mod consumers;
