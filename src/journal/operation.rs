@@ -97,7 +97,10 @@ impl Operation {
         };
         let lines = open_lines(&folder)?;
         // A line that a crash cut off was never written; the next one must not be glued to it.
-        lines.set_len(whole_length(&text) as u64).map_err(JournalError::io(&path, "written"))?;
+        let whole = whole_length(&text);
+        if whole < text.len() {
+            lines.set_len(whole as u64).map_err(JournalError::io(&path, "written"))?;
+        }
         let host = std::sync::Arc::new(journal.host()?);
         let mut operation = Operation {
             id: id.clone(),
