@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bad_input;
 mod cli_basics;
 mod cli_change;
 mod cli_exec;
@@ -9,6 +10,8 @@ mod cli_init;
 mod cli_project;
 mod cli_status;
 mod consumers;
+mod crash;
+mod leaks;
 mod manifest;
 mod pipe;
 mod seal;

@@ -30,7 +30,18 @@ pub(crate) struct TestEnv {
 impl TestEnv {
     /// An empty project in an empty home.
     pub(crate) fn new() -> TestEnv {
-        let root = TempDir::with_prefix("strongroom-test-").unwrap();
+        TestEnv::at(TempDir::with_prefix("strongroom-test-").unwrap())
+    }
+
+    /// The same on a file system in memory, where there is one: for tests that run the binary thousands of times.
+    pub(crate) fn in_memory() -> TestEnv {
+        match TempDir::with_prefix_in("strongroom-test-", "/dev/shm") {
+            Ok(root) => TestEnv::at(root),
+            Err(_) => TestEnv::new(),
+        }
+    }
+
+    fn at(root: TempDir) -> TestEnv {
         let mut env = TestEnv { root, variables: BTreeMap::new() };
         for folder in ["home", "config", "state", "work"] {
             fs::create_dir(env.root().join(folder)).unwrap();
@@ -147,6 +158,14 @@ impl TestEnv {
         let mut command = self.command("sh");
         command.arg("-c").arg(format!("strongroom() {{ '{STRONGROOM}' \"$@\"; }}\n{line}"));
         self.finish(command, b"")
+    }
+
+    /// Copies the binary to where every user of the machine may run it. By another process: a file that this one has
+    /// open for writing is also open in children that other tests start at that moment, and then nobody can run it.
+    pub(crate) fn copy_binary(&self, to: &Path) {
+        let mut copy = self.command("cp");
+        copy.arg(STRONGROOM).arg(to);
+        let _ = self.finish(copy, b"").success();
     }
 
     /// Runs any command to its end.
