@@ -38,7 +38,7 @@
 //! |---|---|---|
 //! | talks | `cli` | clap, stdout, the process's environment |
 //! | use cases | [`apply`], [`init`] | order: journal, call, look, settle, verify; what a new project has |
-//! | adapters | [`store`], [`journal`], [`durable`] | places, files |
+//! | adapters | [`store`], [`journal`], [`durable`], [`deliver`] | places, files |
 //! | pure | [`manifest`], [`plan`], [`render`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |
 
@@ -55,6 +55,7 @@ pub mod render;
 pub mod seal;
 
 // Adapters.
+pub mod deliver;
 pub mod durable;
 pub mod journal;
 pub mod store;

@@ -11,6 +11,7 @@ mod context;
 mod delete;
 mod exec;
 mod get;
+mod git;
 mod harden;
 mod history;
 mod home;
@@ -19,11 +20,13 @@ mod list;
 mod man;
 mod operations;
 mod prompt;
+mod render;
 mod report;
 mod schema;
 mod set;
 mod status;
 mod table;
+mod target;
 mod ui;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -108,6 +111,7 @@ enum Verb {
     Set(set::SetArgs),
     Delete(delete::DeleteArgs),
     List(list::ListArgs),
+    Render(render::RenderArgs),
     History(history::HistoryArgs),
     Status(status::StatusArgs),
     #[command(visible_alias = "run")]
@@ -127,6 +131,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Set(args) => set::run(ctx, args),
         Verb::Delete(args) => delete::run(ctx, args),
         Verb::List(args) => list::run(ctx, args),
+        Verb::Render(args) => render::run(ctx, args),
         Verb::History(args) => history::run(ctx, args),
         Verb::Status(args) => status::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),

@@ -8,6 +8,7 @@ mod cli_change;
 mod cli_exec;
 mod cli_init;
 mod cli_project;
+mod cli_render;
 mod cli_status;
 mod consumers;
 mod crash;

@@ -74,7 +74,7 @@ fn holds(rule: &str, violations: &[String]) {
 const LAYERS: &[&[&str]] = &[
     &["secret", "name", "snapshot"],
     &["manifest", "plan", "render", "seal", "document"],
-    &["durable", "store", "journal"],
+    &["durable", "deliver", "store", "journal"],
     &["apply", "rotate", "migrate", "policy", "backup", "import", "init"],
     &["cli"],
     &["main", "lib"],
@@ -189,6 +189,7 @@ const HOMES: &[Home] = &[
             "src/store",
             "src/journal",
             "src/durable",
+            "src/deliver",
         ],
     },
 ];
