@@ -4,9 +4,9 @@ use super::ApplyError;
 use crate::journal::{Ending, Operation, Step};
 use crate::name::Address;
 use crate::plan::{Change, Place, Plan, Want, Write};
-use crate::snapshot::{Snapshot, Unit};
+use crate::snapshot::{Snapshot, Unit, Version};
 use crate::store::{Applied, ErrorKind, OperationId, Receipt, Store, StoreError, Stores};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -88,25 +88,29 @@ pub(super) async fn catch_up(
     watch: Watch<'_>,
 ) -> Result<Vec<(Place, Address)>, ApplyError> {
     let all = 0..operation.writes().len();
+    quieten(operation, stores, watch).await?;
+    let seen = read_all(operation, stores).await.map_err(|error| stopped(operation, error))?;
     let mut findings = Vec::new();
     let mut left = Vec::new();
     for index in all.clone() {
-        let store = store_of(operation, index, stores)?;
-        let mut found = look(operation, index, store).await.map_err(|error| stopped(operation, error))?;
+        let write = &operation.writes()[index];
+        let mut found = compare(write, &seen[&write.place]);
         if operation.in_force(index) {
             // It was there and in force; whatever is there now instead, somebody else put it there.
             let gone = found.pending.take().into_iter().flat_map(|write| write.changes);
             found.changed.extend(gone.map(|change| change.address));
         }
+        if operation.awaiting(index).is_some_and(|applied| applied.overwrote.is_some()) {
+            found.changed.extend(write.changes.iter().map(|change| change.address.clone()));
+        }
         // What a later plan of the operation changes again is not somebody else's doing.
-        let place = &operation.writes()[index].place;
         let last = found.changed.iter().filter(|address| is_last(operation, index, address));
-        left.extend(last.map(|address| (place.clone(), address.clone())));
+        left.extend(last.map(|address| (write.place.clone(), address.clone())));
         findings.push(found);
     }
     if !left.is_empty() && !skip_changed {
-        let (id, midway) = (operation.id().clone(), operation.touched());
-        return Err(ApplyError::Conflict { operation: Some(id), addresses: left, midway });
+        let (id, midway) = (operation.id().clone(), true);
+        return Err(ApplyError::Conflict { operation: Some(id), addresses: left, covered: None, midway });
     }
     for (index, found) in findings.into_iter().enumerate() {
         if operation.in_force(index) {
@@ -114,15 +118,60 @@ pub(super) async fn catch_up(
         }
         let store = store_of(operation, index, stores)?;
         let awaited = operation.awaiting(index).cloned();
+        let place = &operation.writes()[index].place;
         let applied = match (found.pending, awaited) {
             (Some(write), _) => make(operation, index, write, store, watch).await?,
             (None, Some(applied)) => applied,
-            (None, None) => confirm(operation, index, &found.seen)?,
+            (None, None) => confirm(operation, index, store, &seen[place])?,
         };
         settle(operation, index, &applied, store, watch).await?;
     }
     verify(operation, all, stores, &left, watch).await?;
     Ok(left)
+}
+
+/// Waits for every call that may still be under way, so that what is read next is the end of it. What was rolled back
+/// meanwhile is written down, and is then simply not there.
+pub(super) async fn quieten(
+    operation: &mut Operation,
+    stores: &Stores,
+    watch: Watch<'_>,
+) -> Result<(), ApplyError> {
+    for index in 0..operation.writes().len() {
+        let store = store_of(operation, index, stores)?;
+        if operation.in_force(index) || !operation.may_have_written(index) {
+            continue;
+        }
+        let write = &operation.writes()[index];
+        watch(&Event::Settling { write: index, place: write.place.clone(), unit: write.unit.clone() });
+        let unheard = || Applied::unheard(write.unit.clone());
+        let applied = operation.awaiting(index).cloned().unwrap_or_else(unheard);
+        match store.settle(&applied).await {
+            Ok(()) => {}
+            Err(error) if error.kind == ErrorKind::RolledBack => {
+                operation.record(Step::RolledBack { write: index, reason: error.to_string() })?;
+            }
+            Err(error) => return Err(stopped(operation, error)),
+        }
+    }
+    Ok(())
+}
+
+/// What is at every address of the operation, each place read once.
+async fn read_all(operation: &Operation, stores: &Stores) -> Result<BTreeMap<Place, Snapshot>, StoreError> {
+    let mut addresses: BTreeMap<&Place, BTreeSet<&Address>> = BTreeMap::new();
+    for write in operation.writes() {
+        let changed = write.changes.iter().map(|change| &change.address);
+        addresses.entry(&write.place).or_default().extend(changed);
+    }
+    let mut seen = BTreeMap::new();
+    for (place, addresses) in addresses {
+        if let Some(store) = stores.get(place) {
+            let addresses: Vec<Address> = addresses.into_iter().cloned().collect();
+            seen.insert(place.clone(), store.read(&addresses).await?);
+        }
+    }
+    Ok(seen)
 }
 
 /// Whether no later write of the operation changes the address again.
@@ -154,18 +203,13 @@ pub(super) fn store_of<'a>(
 
 /// What is at the addresses of a write, compared with what it was to do.
 struct Found {
-    /// What was read.
-    seen: Snapshot,
     /// What is still to be written, against what is there now; `None` where nothing is.
     pending: Option<Write>,
     /// What is neither as it was nor as it shall be.
     changed: Vec<Address>,
 }
 
-async fn look(operation: &Operation, index: usize, store: &dyn Store) -> Result<Found, StoreError> {
-    let write = &operation.writes()[index];
-    let addresses: Vec<Address> = write.changes.iter().map(|change| change.address.clone()).collect();
-    let seen = store.read(&addresses).await?;
+fn compare(write: &Write, seen: &Snapshot) -> Found {
     let mut changed = Vec::new();
     let mut open = Vec::new();
     for change in &write.changes {
@@ -181,20 +225,24 @@ async fn look(operation: &Operation, index: usize, store: &dyn Store) -> Result<
     }
     let base = seen.bases.get(&write.unit).cloned();
     let pending = (!open.is_empty()).then(|| Write { base, changes: open, ..write.clone() });
-    Ok(Found { seen, pending, changed })
+    Found { pending, changed }
+}
+
+async fn look(write: &Write, store: &dyn Store) -> Result<Snapshot, StoreError> {
+    let addresses: Vec<Address> = write.changes.iter().map(|change| change.address.clone()).collect();
+    store.read(&addresses).await
 }
 
 /// The writes that are not in the world yet, against what is there now.
-pub(super) async fn remaining(operation: &Operation, stores: &Stores) -> Result<Plan, ApplyError> {
-    let mut plan = Plan::default();
-    for index in 0..operation.writes().len() {
-        if !operation.in_force(index) {
-            let store = store_of(operation, index, stores)?;
-            let found = look(operation, index, store).await;
-            plan.writes.extend(found.map_err(|error| ApplyError::Read(Box::new(error)))?.pending);
-        }
-    }
-    Ok(plan)
+pub(super) async fn remaining(operation: &mut Operation, stores: &Stores) -> Result<Plan, ApplyError> {
+    quieten(operation, stores, &mut |_| ()).await?;
+    let seen = read_all(operation, stores).await.map_err(|error| ApplyError::Read(Box::new(error)))?;
+    let open = (0..operation.writes().len()).filter(|index| !operation.in_force(*index));
+    let writes = open.filter_map(|index| {
+        let write = &operation.writes()[index];
+        compare(write, &seen[&write.place]).pending
+    });
+    Ok(Plan { writes: writes.collect() })
 }
 
 /// Calls the place until it has the write, or it is plain that it will not.
@@ -212,14 +260,7 @@ async fn make(
         operation.record(Step::Intent { write: index })?;
         let receipt = store.write(&write.unit, write.base.as_ref(), operation.id(), &write.changes).await;
         let (error, refused) = match receipt {
-            Receipt::Applied(applied) if applied.overwrote.is_none() => {
-                return record_applied(operation, index, applied);
-            }
-            Receipt::Applied(applied) => {
-                record_applied(operation, index, applied)?;
-                let changed = write.changes.into_iter().map(|change| change.address).collect();
-                return Err(conflict(operation, &write.place, changed)?);
-            }
+            Receipt::Applied(applied) => return record_applied(operation, index, applied),
             Receipt::NotApplied(error) => (error, true),
             Receipt::Unknown(error) => (error, false),
         };
@@ -233,19 +274,19 @@ async fn make(
             return Err(stop(operation, error)?);
         }
         // A lost answer, and a refusal that an earlier call of ours with a lost answer may have caused, are both settled
-        // by what is there.
-        let found = match look(operation, index, store).await {
-            Ok(found) => found,
+        // by what is there once nothing is under way any more.
+        let heard = store.settle(&Applied::unheard(write.unit.clone())).await;
+        let seen = match heard.and(look(&write, store).await) {
+            Ok(seen) => seen,
             Err(unread) => return Err(stop(operation, unread)?),
         };
+        let found = compare(&write, &seen);
         if !found.changed.is_empty() {
-            return Err(conflict(operation, &write.place, found.changed)?);
+            return Err(conflict(operation, &write.place, found.changed, None)?);
         }
         match found.pending {
-            None => return confirm(operation, index, &found.seen),
-            Some(_) if attempt == ATTEMPTS || !again => {
-                return Err(stop(operation, error)?);
-            }
+            None => return confirm(operation, index, store, &seen),
+            Some(_) if attempt == ATTEMPTS || !again => return Err(stop(operation, error)?),
             Some(pending) => write = pending,
         }
         tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
@@ -254,19 +295,30 @@ async fn make(
 }
 
 /// Writes down that reading back showed the write in its place.
-fn confirm(operation: &mut Operation, index: usize, seen: &Snapshot) -> Result<Applied, ApplyError> {
-    let unit = operation.writes()[index].unit.clone();
+fn confirm(
+    operation: &mut Operation,
+    index: usize,
+    store: &dyn Store,
+    seen: &Snapshot,
+) -> Result<Applied, ApplyError> {
+    let write = &operation.writes()[index];
+    let (unit, overwrote) = (write.unit.clone(), store.overwrote(&write.unit, write.base.as_ref(), seen));
     let version = seen.bases.get(&unit).cloned();
-    record_applied(operation, index, Applied { unit, version, request: None, overwrote: None })
+    record_applied(operation, index, Applied { unit, version, request: None, overwrote })
 }
 
+/// Writes down that the place has the write. Where it covered somebody else's, that is a conflict all the same.
 fn record_applied(operation: &mut Operation, index: usize, applied: Applied) -> Result<Applied, ApplyError> {
     operation.record(Step::Applied {
         write: index,
         version: applied.version.as_ref().map(|version| version.0.clone()),
         request: applied.request.clone(),
+        overwrote: applied.overwrote.as_ref().map(|version| version.0.clone()),
     })?;
-    Ok(applied)
+    let Some(theirs) = &applied.overwrote else { return Ok(applied) };
+    let write = operation.writes()[index].clone();
+    let addresses = write.changes.into_iter().map(|change| change.address).collect();
+    Err(conflict(operation, &write.place, addresses, Some(theirs.clone()))?)
 }
 
 async fn settle(
@@ -345,12 +397,13 @@ fn conflict(
     operation: &mut Operation,
     place: &Place,
     changed: Vec<Address>,
+    covered: Option<Version>,
 ) -> Result<ApplyError, ApplyError> {
-    let midway = operation.touched();
+    let midway = operation.touched() || operation.resumed();
     let addresses: Vec<_> = changed.into_iter().map(|address| (place.clone(), address)).collect();
-    if !midway && !operation.resumed() {
+    if !midway {
         let reason = Some(format!("changed by somebody else: {}", super::list(&addresses)));
         operation.record(Step::Ended { ending: Ending::Nothing, reason })?;
     }
-    Ok(ApplyError::Conflict { operation: Some(operation.id().clone()), addresses, midway })
+    Ok(ApplyError::Conflict { operation: Some(operation.id().clone()), addresses, covered, midway })
 }

@@ -1,19 +1,27 @@
 //! Effects whose answer is a value that a server chose: sealed the moment it arrives, before anybody looks into it.
 
-use crate::journal::{JournalError, Operation, Step};
-use crate::secret::Secret;
+use crate::journal::{Answer, JournalError, Operation, Step};
 use std::future::Future;
-use zeroize::Zeroizing;
 
-/// Why there is no minted value. `Failed` is the call's own error: whether the server has changed is for the protocol to
-/// find out, by a probe.
+/// Why there is no minted value.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum MintError<E: std::error::Error + 'static> {
-    /// The call failed, or its answer was lost.
+    /// The call failed, or its answer was lost: whether the server has changed is for the protocol to find out, by a
+    /// probe.
     #[error("the server did not give a value")]
     Failed(#[source] E),
-    /// The answer could not be kept.
+    /// The answer came and could not be sealed. It is here, and nowhere else: the caller's last chance to keep it.
     #[error("the server's answer could not be sealed")]
+    Unkept {
+        /// What the server said.
+        answer: Answer,
+        /// Why it was not sealed.
+        #[source]
+        source: JournalError,
+    },
+    /// The journal failed before the call was made.
+    #[error("the journal failed before the call")]
     Journal(#[from] JournalError),
 }
 
@@ -24,13 +32,15 @@ pub enum MintError<E: std::error::Error + 'static> {
 pub async fn mint<E: std::error::Error + 'static>(
     operation: &mut Operation,
     effect: &str,
-    call: impl Future<Output = Result<Zeroizing<Vec<u8>>, E>>,
-) -> Result<Secret, MintError<E>> {
+    call: impl Future<Output = Result<Answer, E>>,
+) -> Result<Answer, MintError<E>> {
     if let Some(kept) = operation.minted(effect)? {
         return Ok(kept);
     }
     operation.record(Step::Minting { name: effect.to_owned() })?;
     let answer = call.await.map_err(MintError::Failed)?;
-    operation.keep_minted(effect, &answer)?;
-    operation.minted(effect)?.ok_or_else(|| JournalError::Unknown(effect.to_owned()).into())
+    match operation.keep_minted(effect, &answer) {
+        Ok(()) => Ok(answer),
+        Err(source) => Err(MintError::Unkept { answer, source }),
+    }
 }

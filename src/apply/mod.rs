@@ -13,10 +13,12 @@ pub use carry_out::{Done, Event, Watch};
 pub use mint::{MintError, mint};
 pub use undo::{Undo, plan_undo, undo};
 
-use crate::journal::{Ending, Journal, JournalError, Operation, Standing, Step};
+use crate::journal::{Begin, Ending, Journal, JournalError, Operation, Standing, Step};
 use crate::name::Address;
 use crate::plan::{Desired, Place, Plan, diff};
+use crate::snapshot::Version;
 use crate::store::{OperationId, Store, StoreError, Stores};
+use std::collections::BTreeMap;
 
 /// Why a plan was not, or not wholly, carried out.
 #[derive(Debug, thiserror::Error)]
@@ -28,14 +30,17 @@ pub enum ApplyError {
     /// A place refused the first write, or could not be reached. Nothing was changed, and nothing is left to resume.
     #[error("nothing was changed")]
     Nothing(#[source] Box<StoreError>),
-    /// Somebody else changed an address meanwhile. Theirs stands; what was written before that is in the journal.
-    #[error("{} changed by somebody else, and left as it is: {}", if .addresses.len() == 1 { "this was" } else { "these were" }, list(.addresses))]
+    /// Somebody else changed an address meanwhile. Theirs stands, or (`covered`) is in the place's history under that
+    /// version; what was written before that is in the journal.
+    #[error("{}", told(.addresses, .covered.as_ref()))]
     Conflict {
         /// The operation; `None` where nothing of it was begun.
         operation: Option<OperationId>,
         /// What was changed.
         addresses: Vec<(Place, Address)>,
-        /// Whether the operation changed something before it met this.
+        /// Their version, where the write covered it before the clash was found.
+        covered: Option<Version>,
+        /// Whether the operation goes on existing: it can be resumed or undone without these addresses.
         midway: bool,
     },
     /// It stopped with some of it done.
@@ -58,6 +63,14 @@ pub enum ApplyError {
         operation: OperationId,
         /// The undo.
         by: OperationId,
+    },
+    /// There is more to it than what it planned: its own command goes on with it.
+    #[error("operation {operation} is more than a change of values")]
+    GoesOn {
+        /// The operation.
+        operation: OperationId,
+        /// What to type.
+        command: String,
     },
     /// Everything was written, and reading back shows something else.
     #[error("operation {operation} is written, but reading it back shows something else at {}", list(.addresses))]
@@ -94,6 +107,19 @@ pub enum ApplyError {
     Journal(#[from] JournalError),
 }
 
+fn told(addresses: &[(Place, Address)], covered: Option<&Version>) -> String {
+    match covered {
+        None if addresses.len() == 1 => {
+            format!("this was changed by somebody else, and left as it is: {}", list(addresses))
+        }
+        None => format!("these were changed by somebody else, and left as they are: {}", list(addresses)),
+        Some(theirs) => format!(
+            "somebody else changed this at the same time: {}; ours stands now, theirs is version {theirs} in its history",
+            list(addresses)
+        ),
+    }
+}
+
 fn list(addresses: &[(Place, Address)]) -> String {
     addresses.iter().map(|(place, address)| format!("{place} {address}")).collect::<Vec<_>>().join(", ")
 }
@@ -113,8 +139,8 @@ pub async fn run(
     stores: &Stores,
     watch: Watch<'_>,
 ) -> Result<Done, ApplyError> {
-    refuse_overlap(journal, plan, None)?;
-    let mut operation = journal.begin(command, None)?;
+    refuse_overlap(journal, plan, stores)?;
+    let mut operation = journal.begin(&Begin { command, ..Begin::default() })?;
     publish(&mut operation, plan, stores, watch).await?;
     carry_out::finish(&mut operation, Vec::new())
 }
@@ -157,12 +183,16 @@ pub async fn resume(
     skip_changed: bool,
     watch: Watch<'_>,
 ) -> Result<Done, ApplyError> {
+    let mut operation = journal.open(id)?;
+    // Looked at only now: while it is open here, nobody else ends or undoes it.
     if let Standing::Undone(by) = journal.find(id.as_str())?.standing {
         return Err(ApplyError::Undone { operation: id.clone(), by });
     }
-    let mut operation = journal.open(id)?;
-    if operation.ending() == Some(Ending::Done) {
+    if operation.ending().is_some() {
         return Ok(Done::of(&operation));
+    }
+    if let Some(command) = operation.goes_on() {
+        return Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() });
     }
     if operation.writes().is_empty() {
         operation.record(Step::Ended { ending: Ending::Nothing, reason: None })?;
@@ -174,25 +204,27 @@ pub async fn resume(
 
 /// What is still to be written of an operation that stopped midway, for a look before it is resumed.
 pub async fn remaining(journal: &Journal, id: &OperationId, stores: &Stores) -> Result<Plan, ApplyError> {
-    let operation = journal.open(id)?;
-    carry_out::remaining(&operation, stores).await
+    let mut operation = journal.open(id)?;
+    carry_out::remaining(&mut operation, stores).await
 }
 
 /// Refuses a plan that touches what another operation has left half done.
-fn refuse_overlap(journal: &Journal, plan: &Plan, except: Option<&OperationId>) -> Result<(), ApplyError> {
+fn refuse_overlap(journal: &Journal, plan: &Plan, stores: &Stores) -> Result<(), ApplyError> {
+    let here = |place: &Place| stores.get(place).map(|store| store.location());
+    let changes: BTreeMap<(String, &Address), &Place> =
+        plan.changes().filter_map(|(place, change)| Some(((here(place)?, &change.address), place))).collect();
     for summary in journal.list()? {
-        if summary.standing != Standing::Unfinished || Some(&summary.id) == except {
+        if summary.standing != Standing::Unfinished {
             continue;
         }
-        let covers = |place: &Place, address: &Address| {
-            summary.addresses.iter().any(|(other, theirs)| other == place && theirs == address)
-        };
-        if let Some((place, change)) = plan.changes().find(|(place, change)| covers(place, &change.address)) {
-            return Err(ApplyError::Unfinished {
-                operation: summary.id,
-                place: place.clone(),
-                address: Box::new(change.address.clone()),
-            });
+        for target in summary.targets {
+            if let Some(place) = changes.get(&(target.location, &target.address)) {
+                return Err(ApplyError::Unfinished {
+                    operation: summary.id,
+                    place: (*place).clone(),
+                    address: Box::new(target.address),
+                });
+            }
         }
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! Taking back what an operation did, as an operation of its own.
 
-use super::carry_out::{Done, Watch, finish};
+use super::carry_out::{Done, Watch, finish, quieten};
 use super::{ApplyError, publish, refuse_overlap};
-use crate::journal::{Ending, Journal, Operation, Step};
+use crate::journal::{Begin, Ending, Journal, Operation, Step};
 use crate::name::Address;
 use crate::plan::{Desired, Place, Plan, Want, diff};
 use crate::store::{OperationId, Stores};
@@ -33,7 +33,11 @@ pub async fn plan_undo(
     stores: &Stores,
     skip_changed: bool,
 ) -> Result<Undo, ApplyError> {
-    let original = journal.open(id)?;
+    let mut original = journal.open(id)?;
+    if let Some(command) = original.goes_on() {
+        return Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() });
+    }
+    quieten(&mut original, stores, &mut |_| ()).await?;
     let mut plan = Plan::default();
     let mut left = Vec::new();
     for (place, pasts) in pasts(&original, stores)? {
@@ -52,7 +56,8 @@ pub async fn plan_undo(
         plan = plan.then(diff(&place, &desired, &seen, |address| store.unit_of(address)));
     }
     if !left.is_empty() && !skip_changed {
-        return Err(ApplyError::Conflict { operation: Some(id.clone()), addresses: left, midway: false });
+        let operation = Some(id.clone());
+        return Err(ApplyError::Conflict { operation, addresses: left, covered: None, midway: true });
     }
     Ok(Undo { original, plan, left })
 }
@@ -64,13 +69,18 @@ pub async fn undo(
     stores: &Stores,
     watch: Watch<'_>,
 ) -> Result<Done, ApplyError> {
+    if undo.plan.is_empty() && !undo.left.is_empty() {
+        // All of it is somebody else's by now: nothing was taken back, and nothing is said to have been.
+        return Ok(Done { operation: undo.original.id().clone(), changes: 0, left: undo.left });
+    }
     if undo.plan.is_empty() {
         undo.original.record(Step::Ended { ending: Ending::Undone, reason: None })?;
         return Ok(Done { operation: undo.original.id().clone(), changes: 0, left: undo.left });
     }
-    refuse_overlap(journal, &undo.plan, Some(undo.original.id()))?;
+    refuse_overlap(journal, &undo.plan, stores)?;
     let command = format!("undo {}", undo.original.id());
-    let mut operation = journal.begin(&command, Some(undo.original.id()))?;
+    let undoes = Some(undo.original.id());
+    let mut operation = journal.begin(&Begin { command: &command, undoes, goes_on: None })?;
     publish(&mut operation, &undo.plan, stores, watch).await?;
     let done = finish(&mut operation, Vec::new())?;
     Ok(Done { left: undo.left, ..done })

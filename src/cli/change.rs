@@ -8,7 +8,7 @@ use super::report::{Exit, Stop};
 use super::table::Tone;
 use super::ui::{plural, shown};
 use crate::apply::{self, ApplyError, Done};
-use crate::journal::{Journal, Outside, Standing, Summary};
+use crate::journal::{Journal, Outside, Standing};
 use crate::name::Address;
 use crate::plan::{Desired, Line, Mark, Place, Plan, lines};
 use crate::store::{OperationId, Stores};
@@ -43,16 +43,16 @@ impl Context {
         let stores = self.stores()?;
         let home = self.home_name()?;
         let plan = self.wait_for(async { Ok(apply::plan(&home, stores[&home].as_ref(), desired).await?) })?;
-        self.carry_out(command, &plan, &stores, async |journal, watch| {
+        self.carry_out((command, None), &plan, &stores, async |journal, watch| {
             apply::run(journal, command, &plan, &stores, watch).await
         })
     }
 
-    /// Shows a plan, asks, and does `work`, which carries it out. Nothing happens where the plan is empty, and under
+    /// Shows a plan, asks, and does `work`, which carries it out, in a new operation or in the one that is resumed. Nothing happens where the plan is empty, and under
     /// `--dry-run`.
     pub(super) fn carry_out(
         &self,
-        command: &str,
+        (command, resumed): (&str, Option<&OperationId>),
         plan: &Plan,
         stores: &Stores,
         work: impl AsyncFnOnce(&Journal, apply::Watch<'_>) -> std::result::Result<Done, ApplyError>,
@@ -72,7 +72,7 @@ impl Context {
         let question = format!("Make {} in `{}`?", count, environment.name);
         self.ui.approve(&question, environment.protected.then_some(&environment.name))?;
         let journal = self.journal()?;
-        let done = self.interruptible(&journal, work(&journal, &mut |_| ()))?;
+        let done = self.interruptible(&journal, resumed, work(&journal, &mut |_| ()))?;
         self.report(command, &shown, &done)
     }
 
@@ -80,22 +80,35 @@ impl Context {
     fn interruptible(
         &self,
         journal: &Journal,
+        resumed: Option<&OperationId>,
         work: impl Future<Output = std::result::Result<Done, ApplyError>>,
     ) -> Result<Done> {
+        let before = unfinished(journal);
         let ended = self.wait_for(async {
+            // Listened to from before the first step on: a step that does not wait is finished, and then it is heard.
+            let mut interrupts = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
             Ok(tokio::select! {
                 biased;
+                _ = interrupts.recv() => None,
                 done = work => Some(done),
-                _ = tokio::signal::ctrl_c() => None,
             })
         })?;
+        let stopped = |why: &str| {
+            let ours = unfinished(journal).into_iter().find(|id| !before.contains(id) || resumed == Some(id));
+            match ours {
+                Some(id) => Stop::new(Exit::Midway, format!("{why}; operation {id} is unfinished"))
+                    .hint("`strongroom resume` finishes it, `strongroom undo` takes it back"),
+                None => Stop::new(Exit::Interrupted, format!("{why}; nothing was changed")),
+            }
+        };
         match ended {
             Some(Ok(done)) => Ok(done),
-            Some(Err(ApplyError::Journal(error))) if unfinished(journal).is_some() => {
-                Err(stopped(journal, "the journal failed").because(error).into())
+            Some(Err(ApplyError::Journal(error))) => {
+                let stop = stopped("the journal failed");
+                if stop.is(Exit::Midway) { Err(stop.because(error).into()) } else { Err(error.into()) }
             }
             Some(Err(error)) => Err(error.into()),
-            None => Err(stopped(journal, "interrupted").into()),
+            None => Err(stopped("interrupted").into()),
         }
     }
 
@@ -157,16 +170,9 @@ impl Context {
     }
 }
 
-fn unfinished(journal: &Journal) -> Option<Summary> {
-    journal.list().ok()?.into_iter().rev().find(|summary| summary.standing == Standing::Unfinished)
-}
-
-fn stopped(journal: &Journal, why: &str) -> Stop {
-    match unfinished(journal) {
-        Some(summary) => Stop::new(Exit::Midway, format!("{why}; operation {} is unfinished", summary.id))
-            .hint("`strongroom resume` finishes it, `strongroom undo` takes it back"),
-        None => Stop::new(Exit::Interrupted, format!("{why}; nothing was changed")),
-    }
+fn unfinished(journal: &Journal) -> Vec<OperationId> {
+    let listed = journal.list().unwrap_or_default().into_iter();
+    listed.filter(|summary| summary.standing == Standing::Unfinished).map(|summary| summary.id).collect()
 }
 
 fn tone(mark: Mark) -> Tone {

@@ -5,6 +5,7 @@ use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
 use crate::apply;
 use crate::journal::{Journal, Standing, Summary};
+use crate::store::Stores;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -78,6 +79,7 @@ struct Row {
 impl Row {
     fn of(summary: &Summary) -> Row {
         let (state, undone_by) = match &summary.standing {
+            Standing::Damaged(_) => ("damaged", None),
             Standing::Running => ("running", None),
             Standing::Unfinished => ("unfinished", None),
             Standing::Done => ("done", None),
@@ -92,9 +94,9 @@ impl Row {
             done: summary.done,
             total: summary.total,
             addresses: summary
-                .addresses
+                .targets
                 .iter()
-                .map(|(place, address)| format!("{place} {address}"))
+                .map(|target| format!("{} {}", target.place, target.address))
                 .collect(),
             undone_by,
         }
@@ -102,7 +104,7 @@ impl Row {
 
     fn tone(&self) -> Tone {
         match self.state {
-            "unfinished" => Tone::Bad,
+            "unfinished" | "damaged" => Tone::Bad,
             "running" => Tone::Notable,
             "done" => Tone::Good,
             _ => Tone::Faint,
@@ -151,78 +153,93 @@ fn short(command: &str) -> String {
 
 pub(super) fn resume(ctx: &mut Context, args: &ResumeArgs) -> Result<Exit> {
     let journal = ctx.journal()?;
-    let Some(summary) = choose(&journal, args.which.id.as_deref(), is_unfinished)? else {
+    let stores = ctx.stores()?;
+    let chosen = match &args.which.id {
+        Some(text) => Some(journal.find(text)?),
+        None => newest(&journal, &stores, is_unfinished)?,
+    };
+    let Some(summary) = chosen else {
         ctx.ui.note("nothing to resume");
         return Ok(Exit::Done);
     };
-    resume_one(ctx, &journal, &summary, args.which.skip_changed)
+    resume_one(ctx, &journal, &stores, &summary, args.which.skip_changed)
 }
 
-fn resume_one(ctx: &Context, journal: &Journal, summary: &Summary, skip_changed: bool) -> Result<Exit> {
+fn resume_one(
+    ctx: &Context,
+    journal: &Journal,
+    stores: &Stores,
+    summary: &Summary,
+    skip_changed: bool,
+) -> Result<Exit> {
     match &summary.standing {
         Standing::Unfinished | Standing::Running => {}
         Standing::Done | Standing::Nothing => {
             ctx.ui.note(&format!("{} is not unfinished; nothing to resume", summary.id));
             return Ok(Exit::Done);
         }
+        Standing::Damaged(reason) => return Err(unreadable(summary, reason).into()),
         Standing::Undone(by) => {
             return Err(Stop::new(Exit::Failed, format!("{} was undone by {by}", summary.id)).into());
         }
     }
-    let stores = ctx.stores()?;
     let id = summary.id.clone();
-    let plan = ctx.wait_for(async { Ok(apply::remaining(journal, &id, &stores).await?) })?;
+    let plan = ctx.wait_for(async { Ok(apply::remaining(journal, &id, stores).await?) })?;
     let command = format!("resume {id} ({})", summary.command);
     if plan.is_empty() && !ctx.dry_run() {
         // Everything is there; what is missing is the last line of the journal.
         let done = ctx
-            .wait_for(async { Ok(apply::resume(journal, &id, &stores, skip_changed, &mut |_| ()).await?) })?;
+            .wait_for(async { Ok(apply::resume(journal, &id, stores, skip_changed, &mut |_| ()).await?) })?;
         ctx.ui.note(&format!("{command}: everything was there already; the operation is done"));
         return ctx.say_document(&command, &[], Some(&done.operation), &done.left);
     }
-    ctx.carry_out(&command, &plan, &stores, async |journal, watch| {
-        apply::resume(journal, &id, &stores, skip_changed, watch).await
+    ctx.carry_out((&command, Some(&id)), &plan, stores, async |journal, watch| {
+        apply::resume(journal, &id, stores, skip_changed, watch).await
     })
 }
 
 pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
     let journal = ctx.journal()?;
+    let stores = ctx.stores()?;
     let skip_changed = args.which.skip_changed;
-    if args.which.id.is_none() {
-        // An undo that stopped midway is what somebody who types `undo` wants finished.
-        let begun = |summary: &Summary| is_unfinished(summary) && summary.undoes.is_some();
-        if let Some(summary) = choose(&journal, None, begun)? {
-            return resume_one(ctx, &journal, &summary, skip_changed);
-        }
-    }
-    // What stopped midway is meant before what is done, though it may have changed nothing yet.
-    let unfinished = match args.which.id {
-        None => choose(&journal, None, is_unfinished)?,
-        Some(_) => None,
-    };
-    let chosen = match unfinished {
-        Some(summary) => Some(summary),
-        None => choose(&journal, args.which.id.as_deref(), can_be_undone)?,
+    let chosen = match &args.which.id {
+        Some(text) => Some(journal.find(text)?),
+        // What stopped midway is meant before what is done, though it may have changed nothing yet.
+        None => match newest(&journal, &stores, is_unfinished)? {
+            Some(summary) => Some(summary),
+            None => newest(&journal, &stores, can_be_undone)?,
+        },
     };
     let Some(summary) = chosen else {
         ctx.ui.note("nothing to undo");
         return Ok(Exit::Done);
     };
-    if let Standing::Undone(by) = &summary.standing {
-        ctx.ui.note(&format!("{} was undone by {by} already", summary.id));
-        return Ok(Exit::Done);
+    match &summary.standing {
+        // An undo that stopped midway is what somebody who types `undo` wants finished.
+        Standing::Unfinished if args.which.id.is_none() && summary.undoes.is_some() => {
+            return resume_one(ctx, &journal, &stores, &summary, skip_changed);
+        }
+        Standing::Damaged(reason) => return Err(unreadable(&summary, reason).into()),
+        Standing::Undone(by) => {
+            ctx.ui.note(&format!("{} was undone by {by} already", summary.id));
+            return Ok(Exit::Done);
+        }
+        Standing::Running | Standing::Unfinished | Standing::Done | Standing::Nothing => {}
     }
-    let stores = ctx.stores()?;
     let undo =
         ctx.wait_for(async { Ok(apply::plan_undo(&journal, &summary.id, &stores, skip_changed).await?) })?;
     let command = format!("undo {} ({})", summary.id, summary.command);
+    if undo.plan.is_empty() && !undo.left.is_empty() {
+        ctx.ui.note(&format!("{command}: all of it was changed by somebody else since, and left as it is"));
+        return ctx.say_document(&command, &[], None, &undo.left);
+    }
     if undo.plan.is_empty() && !ctx.dry_run() {
         ctx.wait_for(async { Ok(apply::undo(&journal, undo, &stores, &mut |_| ()).await?) })?;
         ctx.ui.note(&format!("{command}: nothing of it is there; nothing to take back"));
         return ctx.say_document(&command, &[], None, &[]);
     }
     let plan = undo.plan.clone();
-    ctx.carry_out(&command, &plan, &stores, async |journal, watch| {
+    ctx.carry_out((&command, None), &plan, &stores, async |journal, watch| {
         apply::undo(journal, undo, &stores, watch).await
     })
 }
@@ -236,10 +253,15 @@ fn can_be_undone(summary: &Summary) -> bool {
     stands && summary.touched && summary.undoes.is_none()
 }
 
-/// The operation that was named, or the newest of those that could be meant.
-fn choose(journal: &Journal, id: Option<&str>, meant: fn(&Summary) -> bool) -> Result<Option<Summary>> {
-    match id {
-        Some(text) => Ok(Some(journal.find(text)?)),
-        None => Ok(journal.list()?.into_iter().rev().find(meant)),
-    }
+/// The newest operation of those that could be meant: one of another checkout's vault, which shares the project's name,
+/// is not.
+fn newest(journal: &Journal, stores: &Stores, meant: fn(&Summary) -> bool) -> Result<Option<Summary>> {
+    let here: Vec<String> = stores.values().map(|store| store.location()).collect();
+    let is_here = |summary: &Summary| summary.targets.iter().all(|target| here.contains(&target.location));
+    Ok(journal.list()?.into_iter().rev().find(|summary| meant(summary) && is_here(summary)))
+}
+
+fn unreadable(summary: &Summary, reason: &str) -> Stop {
+    Stop::new(Exit::Failed, format!("the journal of {} is damaged: {reason}", summary.id))
+        .hint("docs/recovery.md tells how to open its sealed values with `age`")
 }

@@ -75,6 +75,11 @@ impl Stop {
         Stop { exit, message: message.into(), hints: Vec::new(), cause: None }
     }
 
+    /// Whether it ends with this exit code.
+    pub(super) fn is(&self, exit: Exit) -> bool {
+        self.exit == exit
+    }
+
     /// The command line has to be different.
     pub(super) fn usage(message: impl Into<String>) -> Stop {
         Stop::new(Exit::Usage, message)
@@ -225,6 +230,7 @@ fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
             vec!["go to the folder that it was begun in, or name its manifest with --config".to_owned()],
         ),
         ApplyError::Undone { .. } => (Exit::Failed, Vec::new()),
+        ApplyError::GoesOn { command, .. } => (Exit::Midway, vec![format!("`{command}` goes on with it")]),
     })
 }
 
@@ -243,7 +249,7 @@ fn of_store(error: &StoreError) -> Exit {
 
 fn of_journal(error: &JournalError) -> Exit {
     match error {
-        JournalError::Unknown(_) | JournalError::Ambiguous(_) => Exit::Usage,
+        JournalError::Unknown(_) | JournalError::Ambiguous(_) | JournalError::EffectName(_) => Exit::Usage,
         JournalError::CannotOpen { .. } => Exit::Denied,
         JournalError::Running(_) => Exit::Busy,
         JournalError::Io { source, .. } if denied(source) => Exit::Denied,

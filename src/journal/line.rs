@@ -3,7 +3,7 @@
 //! Owns the format `strongroom/journal` version 1: one JSON object in a line, with `at` and `state`. A line that a crash
 //! cut off, the last one, counts as not written.
 
-use super::JournalError;
+use super::{JournalError, Target};
 use crate::name::Address;
 use crate::plan::Place;
 use crate::snapshot::{Unit, Version};
@@ -43,6 +43,9 @@ pub enum Step {
         /// The operation that this one undoes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undoes: Option<OperationId>,
+        /// The command that goes on with it when what is planned is finished; none where that is all there is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        goes_on: Option<String>,
     },
     /// A plan is sealed and was opened again; its writes follow those of the plans before.
     Planned {
@@ -66,6 +69,9 @@ pub enum Step {
         /// The place's name for the call.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<String>,
+        /// Somebody else's version that it covered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overwrote: Option<String>,
     },
     /// The place said that nothing was changed.
     Refused {
@@ -143,8 +149,12 @@ pub struct PlannedWrite {
 }
 
 impl PlannedWrite {
-    pub(super) fn places(&self) -> impl Iterator<Item = (Place, Address)> {
-        self.addresses.iter().map(|address| (self.place.clone(), address.clone()))
+    pub(super) fn targets(&self) -> impl Iterator<Item = Target> {
+        self.addresses.iter().map(|address| Target {
+            place: self.place.clone(),
+            location: self.location.clone(),
+            address: address.clone(),
+        })
     }
 }
 
@@ -154,6 +164,8 @@ pub(super) struct Progress {
     pub(super) plans: usize,
     pub(super) writes: Vec<PlannedWrite>,
     pub(super) standings: Vec<WriteStanding>,
+    /// How each write stood before its last call.
+    before_call: Vec<WriteStanding>,
     pub(super) minted: Vec<String>,
     pub(super) minting: bool,
     pub(super) ending: Option<Ending>,
@@ -187,19 +199,33 @@ impl Progress {
             Step::Planned { plan, writes } => {
                 self.plans = *plan;
                 self.standings.extend(writes.iter().map(|_| WriteStanding::Untouched));
+                self.before_call.extend(writes.iter().map(|_| WriteStanding::Untouched));
                 self.writes.extend(writes.iter().cloned());
             }
-            Step::Intent { write } | Step::Unknown { write, .. } => {
+            Step::Intent { write } => {
+                if let (Some(now), Some(slot)) =
+                    (self.standings.get(*write).cloned(), self.before_call.get_mut(*write))
+                {
+                    *slot = now;
+                }
                 self.stand(*write, WriteStanding::Unknown);
             }
-            Step::Refused { write, .. } | Step::RolledBack { write, .. } => {
-                self.stand(*write, WriteStanding::Untouched);
+            Step::Unknown { write, .. } => self.stand(*write, WriteStanding::Unknown),
+            // A refusal speaks of its own call only: an earlier one whose answer was lost may still land.
+            Step::Refused { write, .. } => {
+                let before = self.before_call.get(*write).cloned().unwrap_or(WriteStanding::Unknown);
+                self.stand(*write, before);
             }
-            Step::Applied { write, version, request } => {
+            Step::RolledBack { write, .. } => self.stand(*write, WriteStanding::Untouched),
+            Step::Applied { write, version, request, overwrote } => {
                 let unit = self.writes.get(*write).map(|write| write.unit.clone()).unwrap_or_default();
                 let version = version.clone().map(Version);
-                let applied =
-                    Applied { unit: Unit(unit), version, request: request.clone(), overwrote: None };
+                let applied = Applied {
+                    unit: Unit(unit),
+                    version,
+                    request: request.clone(),
+                    overwrote: overwrote.clone().map(Version),
+                };
                 self.stand(*write, WriteStanding::Applied(applied));
             }
             Step::Settled { write } => self.stand(*write, WriteStanding::Settled),
@@ -231,7 +257,8 @@ pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Vec<Line>, JournalError>
     let damaged = |reason: String| JournalError::Damaged { path: path.to_owned(), reason };
     let mut lines = Vec::new();
     for (index, line) in whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
-        let line: Line = serde_json::from_slice(line).map_err(|_| damaged(format!("line {}", index + 1)))?;
+        let line: Line = serde_json::from_slice(line)
+            .map_err(|_| damaged(format!("line {} is not a step that this strongroom knows", index + 1)))?;
         if let Step::Begun { format, version, .. } = &line.step {
             if format != FORMAT {
                 return Err(damaged("it is not a strongroom journal".to_owned()));

@@ -18,7 +18,7 @@ mod line;
 mod operation;
 
 pub use line::{Ending, Step};
-pub use operation::Operation;
+pub use operation::{Answer, Operation};
 
 use crate::durable;
 use crate::name::{Address, Environment, Project};
@@ -89,6 +89,9 @@ pub enum JournalError {
     /// Sealing failed.
     #[error("the values of the operation cannot be sealed")]
     Seal(#[from] crate::seal::SealError),
+    /// The name of an effect must be small letters, digits and `-`: it names a file.
+    #[error("`{0}` cannot name an effect: small letters, digits and - only")]
+    EffectName(String),
     /// No operation has that name.
     #[error("there is no operation {0}")]
     Unknown(String),
@@ -118,8 +121,10 @@ pub struct Summary {
     pub command: String,
     /// The operation that it undoes.
     pub undoes: Option<OperationId>,
-    /// Each address that it was to change, with its place.
-    pub addresses: Vec<(Place, Address)>,
+    /// The command that goes on with it, where `resume` alone cannot.
+    pub goes_on: Option<String>,
+    /// Each address that it was to change.
+    pub targets: Vec<Target>,
     /// How many writes are in force.
     pub done: usize,
     /// How many writes are planned.
@@ -130,9 +135,34 @@ pub struct Summary {
     pub standing: Standing,
 }
 
+/// An address of a place of the world.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// The name that the place has in plans.
+    pub place: Place,
+    /// Which place of the world that is, as [`crate::store::Store::location`] tells it.
+    pub location: String,
+    /// The address.
+    pub address: Address,
+}
+
+/// What an operation is begun with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Begin<'a> {
+    /// What it is called, for people: `set app/SECRET_KEY`.
+    pub command: &'a str,
+    /// The operation that it undoes.
+    pub undoes: Option<&'a OperationId>,
+    /// The command that goes on with it after what is planned, for one that is more than its first plan
+    /// (`strongroom rotate xero/1`); then `resume` alone never ends it.
+    pub goes_on: Option<&'a str>,
+}
+
 /// How an operation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
+    /// Its journal cannot be read; why. It is in nobody's way, and never removed.
+    Damaged(String),
     /// A process is working on it.
     Running,
     /// It stopped midway: it can be resumed or undone.
@@ -159,10 +189,11 @@ impl Journal {
     }
 
     /// Begins an operation that has planned nothing yet.
-    pub fn begin(&self, command: &str, undoes: Option<&OperationId>) -> Result<Operation, JournalError> {
+    pub fn begin(&self, begin: &Begin<'_>) -> Result<Operation, JournalError> {
         durable::create_folder(&self.folder).map_err(JournalError::io(&self.folder, "made"))?;
-        self.prune()?;
-        Operation::begin(self, command, undoes)
+        // What cannot be removed today is removed another day.
+        let _ = self.prune();
+        Operation::begin(self, begin)
     }
 
     /// Opens an operation to go on with it; nobody else can until it is dropped.
@@ -180,15 +211,19 @@ impl Journal {
         }
         // Names tell seconds only; the first line of a journal tells more.
         summaries.sort_by_key(|summary| summary.at);
-        let undoings: Vec<_> = summaries
-            .iter()
-            .filter(|summary| summary.standing != Standing::Nothing)
-            .filter_map(|summary| Some((summary.undoes.clone()?, summary.id.clone())))
-            .collect();
-        for summary in &mut summaries {
-            let by = undoings.iter().find(|(undone, _)| *undone == summary.id);
-            if let (Some((_, by)), Standing::Done | Standing::Unfinished) = (by, &summary.standing) {
-                summary.standing = Standing::Undone(by.clone());
+        // From the newest on: an undo that was itself undone no longer counts.
+        for newer in (0..summaries.len()).rev() {
+            let stands = matches!(
+                summaries[newer].standing,
+                Standing::Done | Standing::Unfinished | Standing::Running
+            );
+            let (Some(undone), true) = (summaries[newer].undoes.clone(), stands) else { continue };
+            let by = summaries[newer].id.clone();
+            let undone = summaries.iter_mut().find(|summary| summary.id == undone);
+            if let Some(undone) =
+                undone.filter(|summary| matches!(summary.standing, Standing::Done | Standing::Unfinished))
+            {
+                undone.standing = Standing::Undone(by);
             }
         }
         Ok(summaries)
@@ -225,7 +260,10 @@ impl Journal {
 
     fn summary(&self, id: &OperationId) -> Result<Option<Summary>, JournalError> {
         let folder = self.folder.join(id.as_str());
-        let mut lines = Self::lines(&folder)?;
+        let mut lines = match Self::lines(&folder) {
+            Err(JournalError::Damaged { reason, .. }) => return Ok(Some(damaged(id, reason))),
+            lines => lines?,
+        };
         let mut running = false;
         if line::Progress::of(&lines).ending.is_none() {
             running = self.is_running(&folder);
@@ -234,7 +272,7 @@ impl Journal {
                 lines = Self::lines(&folder)?;
             }
         }
-        let Some(Line { at, step: Step::Begun { command, undoes, .. } }) = lines.first() else {
+        let Some(Line { at, step: Step::Begun { command, undoes, goes_on, .. } }) = lines.first() else {
             return Ok(None);
         };
         let progress = line::Progress::of(&lines);
@@ -251,7 +289,8 @@ impl Journal {
             at: *at,
             command: command.clone(),
             undoes: undoes.clone(),
-            addresses: progress.writes.iter().flat_map(PlannedWrite::places).collect(),
+            goes_on: goes_on.clone(),
+            targets: progress.writes.iter().flat_map(PlannedWrite::targets).collect(),
             done: progress.settled(),
             total: progress.writes.len(),
             touched: progress.touched(),
@@ -275,16 +314,27 @@ impl Journal {
         matches!(lock.map(|lock| lock.try_lock_shared()), Ok(Err(TryLockError::WouldBlock)))
     }
 
-    /// Removes the oldest finished operations past [`KEPT`], and what died before its first line.
+    /// Removes the oldest operations past [`KEPT`] that are over: an undo never before what it undid, which would come
+    /// back to life. Somebody else may be removing the same ones.
     fn prune(&self) -> Result<(), JournalError> {
-        let ids = self.ids()?;
-        let surplus = ids.len().saturating_sub(KEPT);
-        for id in &ids[..surplus] {
-            let folder = self.folder.join(id.as_str());
-            let standing = self.summary(id)?.map(|summary| summary.standing);
-            let over = !matches!(standing, Some(Standing::Running | Standing::Unfinished));
-            if over && !self.is_running(&folder) {
-                std::fs::remove_dir_all(&folder).map_err(JournalError::io(&folder, "removed"))?;
+        if self.ids()?.len() <= KEPT {
+            return Ok(());
+        }
+        let summaries = self.list()?;
+        let surplus = summaries.len().saturating_sub(KEPT);
+        let mut kept = Vec::new();
+        for summary in &summaries[..surplus] {
+            let over = matches!(summary.standing, Standing::Done | Standing::Nothing | Standing::Undone(_));
+            if !over || summary.undoes.as_ref().is_some_and(|undone| kept.contains(&undone)) {
+                kept.push(&summary.id);
+                continue;
+            }
+            let folder = self.folder.join(summary.id.as_str());
+            match std::fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(JournalError::io(&folder, "removed")(error));
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -311,5 +361,23 @@ impl Journal {
                 _ => {}
             }
         }
+    }
+}
+
+/// What can be told of an operation whose journal cannot be read: its name has its time.
+fn damaged(id: &OperationId, reason: String) -> Summary {
+    let at = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", id.as_str().get(..15).unwrap_or_default());
+    let at = at.ok().and_then(|at| at.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    Summary {
+        id: id.clone(),
+        at: at.map_or(Timestamp::UNIX_EPOCH, |at| at.timestamp()),
+        command: String::new(),
+        undoes: None,
+        goes_on: None,
+        targets: Vec::new(),
+        done: 0,
+        total: 0,
+        touched: false,
+        standing: Standing::Damaged(reason),
     }
 }

@@ -1,12 +1,12 @@
 //! One operation on disk: its lock, its lines, its sealed values.
 
 use super::line::{FORMAT, Line, PlannedWrite, Progress, VERSION, WriteStanding, parse, whole_length};
-use super::{Ending, Journal, JournalError, Step};
+use super::{Begin, Ending, Journal, JournalError, Step};
 use crate::document::{Document, Kind, Record, Section, State};
 use crate::durable;
 use crate::plan::{Change, Plan, Want, Wanted, Write};
 use crate::seal::{self, Identities, OpenError, Recipient};
-use crate::secret::{FingerprintKey, Secret};
+use crate::secret::FingerprintKey;
 use crate::snapshot::{Entry, Unit, Version};
 use crate::store::{Applied, OperationId, Stores};
 use jiff::Timestamp;
@@ -20,6 +20,27 @@ use zeroize::Zeroizing;
 pub(super) const LINES: &str = "journal.jsonl";
 pub(super) const LOCK: &str = "lock";
 
+/// What a server answered, byte for byte: a value that it chose is in it. Wiped on drop; its `Debug` tells nothing.
+pub struct Answer(Zeroizing<Vec<u8>>);
+
+impl Answer {
+    /// Takes an answer.
+    pub fn new(bytes: Vec<u8>) -> Answer {
+        Answer(Zeroizing::new(bytes))
+    }
+
+    /// The bytes, for whoever parses them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answer({} bytes redacted)", self.0.len())
+    }
+}
+
 /// An operation that this process works on. Nobody else can until it is dropped.
 pub struct Operation {
     id: OperationId,
@@ -27,6 +48,7 @@ pub struct Operation {
     names: (String, String),
     command: String,
     undoes: Option<OperationId>,
+    goes_on: Option<String>,
     key: FingerprintKey,
     writes: Vec<Write>,
     locations: Vec<String>,
@@ -40,11 +62,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    pub(super) fn begin(
-        journal: &Journal,
-        command: &str,
-        undoes: Option<&OperationId>,
-    ) -> Result<Operation, JournalError> {
+    pub(super) fn begin(journal: &Journal, begin: &Begin<'_>) -> Result<Operation, JournalError> {
         let host = std::sync::Arc::new(journal.host()?);
         let now = (journal.outside.clock)();
         let id = name((journal.outside.random)(), now);
@@ -55,8 +73,9 @@ impl Operation {
         let mut operation = Operation {
             id,
             names: (journal.project.to_string(), journal.environment.to_string()),
-            command: command.to_owned(),
-            undoes: undoes.cloned(),
+            command: begin.command.to_owned(),
+            undoes: begin.undoes.cloned(),
+            goes_on: begin.goes_on.map(str::to_owned),
             key: FingerprintKey::new((journal.outside.random)()),
             writes: Vec::new(),
             locations: Vec::new(),
@@ -74,8 +93,9 @@ impl Operation {
             version: VERSION,
             project: operation.names.0.clone(),
             environment: operation.names.1.clone(),
-            command: command.to_owned(),
-            undoes: undoes.cloned(),
+            command: begin.command.to_owned(),
+            undoes: begin.undoes.cloned(),
+            goes_on: begin.goes_on.map(str::to_owned),
         })?;
         for folder in [&operation.folder, &journal.folder] {
             durable::flush_folder(folder).map_err(JournalError::io(folder, "flushed"))?;
@@ -92,7 +112,7 @@ impl Operation {
         let path = folder.join(LINES);
         let text = std::fs::read(&path).map_err(JournalError::io(&path, "read"))?;
         let parsed = parse(&path, &text)?;
-        let Some(Line { step: Step::Begun { command, undoes, .. }, .. }) = parsed.first() else {
+        let Some(Line { step: Step::Begun { command, undoes, goes_on, .. }, .. }) = parsed.first() else {
             return Err(JournalError::Unknown(id.to_string()));
         };
         let lines = open_lines(&folder)?;
@@ -107,6 +127,7 @@ impl Operation {
             names: (journal.project.to_string(), journal.environment.to_string()),
             command: command.clone(),
             undoes: undoes.clone(),
+            goes_on: goes_on.clone(),
             key: FingerprintKey::new((journal.outside.random)()),
             writes: Vec::new(),
             locations: Vec::new(),
@@ -156,6 +177,11 @@ impl Operation {
     /// The operation that this one undoes.
     pub fn undoes(&self) -> Option<&OperationId> {
         self.undoes.as_ref()
+    }
+
+    /// The command that goes on with it after what is planned, where it is more than that.
+    pub fn goes_on(&self) -> Option<&str> {
+        self.goes_on.as_deref()
     }
 
     /// The key of its fingerprints: the same each time the operation is opened.
@@ -225,9 +251,11 @@ impl Operation {
                 addresses: write.changes.iter().map(|change| change.address.clone()).collect(),
             })
             .collect();
-        self.locations.extend(writes.iter().map(|write| write.location.clone()));
+        let locations: Vec<String> = writes.iter().map(|write| write.location.clone()).collect();
+        self.record(Step::Planned { plan: number, writes })?;
+        self.locations.extend(locations);
         self.writes.extend(plan.writes.iter().cloned());
-        self.record(Step::Planned { plan: number, writes })
+        Ok(())
     }
 
     /// Writes a line and flushes it; when this returns, a crash does not undo it.
@@ -236,27 +264,29 @@ impl Operation {
         let mut text = serde_json::to_vec(&line).expect("a line of strings always serialises");
         text.push(b'\n');
         let path = self.folder.join(LINES);
-        self.lines.write_all(&text).map_err(JournalError::io(&path, "written"))?;
+        let length = self.lines.metadata().map_err(JournalError::io(&path, "read"))?.len();
+        if let Err(error) = self.lines.write_all(&text) {
+            // A part of a line must not be glued to the next one; if this fails too, the next reader cuts it off.
+            let _ = self.lines.set_len(length);
+            return Err(JournalError::io(&path, "written")(error));
+        }
         self.lines.sync_data().map_err(JournalError::io(&path, "flushed"))?;
         self.progress.add(&line.step);
         Ok(())
     }
 
     /// The answer of an effect that was sealed earlier, if it was.
-    pub fn minted(&self, effect: &str) -> Result<Option<Secret>, JournalError> {
-        let path = self.minted_path(effect);
+    pub fn minted(&self, effect: &str) -> Result<Option<Answer>, JournalError> {
+        let path = self.minted_path(effect)?;
         if !path.exists() {
             return Ok(None);
         }
-        let bytes = self.open_sealed(&path)?;
-        let secret = Secret::from_bytes(bytes.to_vec())
-            .map_err(|error| JournalError::Damaged { path, reason: error.to_string() })?;
-        Ok(Some(secret))
+        self.open_sealed(&path).map(|bytes| Some(Answer(bytes)))
     }
 
     /// Seals the answer of an effect, before anybody looks into it.
-    pub fn keep_minted(&mut self, effect: &str, answer: &[u8]) -> Result<(), JournalError> {
-        self.keep(&self.minted_path(effect), answer)?;
+    pub fn keep_minted(&mut self, effect: &str, answer: &Answer) -> Result<(), JournalError> {
+        self.keep(&self.minted_path(effect)?, answer.expose())?;
         self.record(Step::Minted { name: effect.to_owned() })
     }
 
@@ -328,8 +358,11 @@ impl Operation {
         self.folder.join(format!("plan-{number}.age"))
     }
 
-    fn minted_path(&self, effect: &str) -> PathBuf {
-        self.folder.join(format!("minted-{effect}.age"))
+    fn minted_path(&self, effect: &str) -> Result<PathBuf, JournalError> {
+        match OperationId::parse(effect) {
+            Some(_) => Ok(self.folder.join(format!("minted-{effect}.age"))),
+            None => Err(JournalError::EffectName(effect.escape_debug().take(80).collect())),
+        }
     }
 }
 

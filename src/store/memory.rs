@@ -48,8 +48,7 @@ impl Store for Memory {
 
     async fn write(&self, unit: &Unit, _: Option<&Version>, _: &OperationId, changes: &[Change]) -> Receipt {
         let mut state = self.state();
-        let now = |address: &Address| state.entries.get(address).and_then(|entry| entry.version.clone());
-        if let Err(conflict) = unchanged_since("memory", changes, now) {
+        if let Err(conflict) = unchanged_since("memory", changes, |address| state.entries.get(address)) {
             return Receipt::NotApplied(conflict);
         }
         state.writes += 1;

@@ -11,7 +11,7 @@ pub use vault::{HISTORY, Vault};
 
 use crate::name::{Address, Group};
 use crate::plan::Change;
-use crate::snapshot::{Past, Snapshot, Unit, Version};
+use crate::snapshot::{Entry, Past, Snapshot, Unit, Version};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,10 +43,18 @@ pub trait Store: Send + Sync {
         changes: &[Change],
     ) -> Receipt;
 
-    /// Waits until a write that was applied is in force. Most places have nothing to wait for; a deployment takes
-    /// minutes and may be rolled back, which is an error of kind [`ErrorKind::RolledBack`].
+    /// Waits until a write that was applied is in force, so that a read after it sees it. Most places have nothing to
+    /// wait for; a deployment takes minutes and may be rolled back, which is an error of kind
+    /// [`ErrorKind::RolledBack`]. Of a write whose answer was lost nothing but the unit is known: then it waits until
+    /// nothing is under way there.
     async fn settle(&self, _receipt: &Applied) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// Somebody else's version that a write of ours with a lost answer has covered, judged by what was read since, in
+    /// places where a write always wins.
+    fn overwrote(&self, _unit: &Unit, _base: Option<&Version>, _seen: &Snapshot) -> Option<Version> {
+        None
     }
 }
 
@@ -107,6 +115,13 @@ pub enum Receipt {
     NotApplied(StoreError),
     /// No answer, or one that says neither: read back before anything else is done.
     Unknown(StoreError),
+}
+
+impl Applied {
+    /// A write of which nothing is known but where it went.
+    pub fn unheard(unit: Unit) -> Applied {
+        Applied { unit, version: None, request: None, overwrote: None }
+    }
 }
 
 /// What a place answers to a write that it made.
@@ -192,14 +207,21 @@ impl StoreError {
 
 /// Refuses a write whose changes were planned against something else than what is there now: the check of places that
 /// can look at every address of a unit in the moment of the write.
-pub fn unchanged_since(
+pub fn unchanged_since<'s>(
     location: &str,
     changes: &[Change],
-    mut now: impl FnMut(&Address) -> Option<Version>,
+    now: impl for<'a> Fn(&'a Address) -> Option<&'s Entry>,
 ) -> Result<(), StoreError> {
     for change in changes {
-        let planned = change.before.as_ref().and_then(|entry| entry.version.clone());
-        if planned != now(&change.address) {
+        // The value too: an older file with the same numbers may have been put back.
+        let same = match (&change.before, now(&change.address)) {
+            (Some(before), Some(entry)) => {
+                before.version == entry.version && before.held.same_as(&entry.held)
+            }
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if !same {
             let message = "somebody else changed it after the plan was made";
             return Err(StoreError::new(ErrorKind::Conflict, location, message)
                 .at(&change.address)

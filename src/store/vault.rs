@@ -16,13 +16,18 @@ use crate::snapshot::{Entry, Past, Snapshot, Unit, Version};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many versions of a value a vault keeps, the present one among them.
 pub const HISTORY: usize = 20;
+
+/// How often it is looked whether the lock is free, and for how long.
+const PAUSE: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const IGNORED: &str = "# what strongroom keeps beside its sealed files\n*\n!.gitignore\n!*.age\n";
 
@@ -63,11 +68,11 @@ impl Vault {
     }
 
     /// Seals the same values again, to the recipients that this vault was given. Nothing happens where there is no vault.
-    pub fn reseal(&self) -> Result<(), StoreError> {
+    pub async fn reseal(&self) -> Result<(), StoreError> {
         if !self.path.exists() {
             return Ok(());
         }
-        let _lock = self.lock()?;
+        let _lock = self.lock().await?;
         match self.document()? {
             Some(document) => {
                 self.stage(&document)?.publish().map_err(|error| self.failed("cannot be written", error))?;
@@ -109,21 +114,42 @@ impl Vault {
         self.error(kind, error.to_string()).hint(hint)
     }
 
-    fn lock(&self) -> Result<File, StoreError> {
-        let folder = durable::folder_of(&self.path);
-        let make = || -> io::Result<File> {
-            durable::create_folder(folder)?;
-            let file = durable::lock_file(&self.path.with_extension("lock"))?;
-            file.lock()?;
-            durable::sweep(&self.path)?;
-            let ignore = folder.join(".gitignore");
-            if !ignore.exists() {
-                durable::sweep(&ignore)?;
-                durable::replace(&ignore, IGNORED.as_bytes(), 0o644)?;
+    /// Waits for whoever is writing; each holds the lock for as long as a file takes to be written.
+    async fn lock(&self) -> Result<File, StoreError> {
+        let failed = |error| self.failed("cannot be locked for writing", error);
+        durable::create_folder(durable::folder_of(&self.path)).map_err(failed)?;
+        let file = durable::lock_file(&self.path.with_extension("lock")).map_err(failed)?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                Err(TryLockError::WouldBlock) if waited >= PATIENCE => {
+                    return Err(self
+                        .error(ErrorKind::Busy, "another process has been writing to it for too long")
+                        .hint(
+                            "look for a stopped strongroom: `fuser` on the .lock file beside it tells which",
+                        ));
+                }
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
             }
-            Ok(file)
-        };
-        make().map_err(|error| self.failed("cannot be locked for writing", error))
+            waited += PAUSE;
+        }
+        self.tidy().map_err(failed)?;
+        Ok(file)
+    }
+
+    /// Under the lock: removes what a crash left, and sees to it that git does not take it either.
+    fn tidy(&self) -> io::Result<()> {
+        durable::sweep(&self.path)?;
+        let folder = durable::folder_of(&self.path);
+        let ignore = folder.join(".gitignore");
+        // A vault that is a link to somewhere else must not hide that folder's other files from git.
+        if folder.ends_with(".strongroom") && !ignore.exists() {
+            durable::sweep(&ignore)?;
+            durable::replace(&ignore, IGNORED.as_bytes(), 0o644)?;
+        }
+        Ok(())
     }
 
     fn stage(&self, document: &Document) -> Result<durable::Staged, StoreError> {
@@ -132,13 +158,15 @@ impl Vault {
                 .hint("name who may open it: `strongroom recipients add age1…`, or `strongroom init`")
                 .because(error)
         })?;
-        let opens = self.identities.as_ref().is_some_and(|own| seal::open(&sealed, own).is_ok());
-        if !opens {
+        let Some(own) = &self.identities else {
             return Err(self
-                .error(
-                    ErrorKind::Denied,
-                    "after this write you could not open it any more: you are not among its recipients",
-                )
+                .error(ErrorKind::Denied, "there is no identity that could open it after this write")
+                .hint("`strongroom init` makes one; or point STRONGROOM_IDENTITY to yours"));
+        };
+        if seal::open(&sealed, own).is_err() {
+            let message = "after this write you could not open it any more: you are not among its recipients";
+            return Err(self
+                .error(ErrorKind::Denied, message)
                 .hint("add your public key first: `strongroom recipients add`"));
         }
         durable::stage(&self.path, &sealed, durable::PRIVATE)
@@ -164,8 +192,7 @@ impl Vault {
             document.sections.push(Section { place: "vault".to_owned(), state: State::Held, records });
         }
         let records = &mut document.sections[0].records;
-        let now = |address: &Address| records.get(address)?.entry.as_ref()?.version.clone();
-        unchanged_since(&self.location(), changes, now)?;
+        unchanged_since(&self.location(), changes, |address| records.get(address)?.entry.as_ref())?;
         let at = (self.clock)();
         for change in changes {
             let record = records.entry(change.address.clone()).or_default();
@@ -212,13 +239,11 @@ fn record_change(record: &mut Record, after: &Want, at: Timestamp) {
     }
     match after {
         Want::Present(wanted) => {
+            let mut attributes = record.entry.take().map(|entry| entry.attributes).unwrap_or_default();
+            attributes.extend(wanted.attributes.clone());
             record.absent_since = None;
-            record.entry = Some(Entry {
-                held: wanted.held.clone(),
-                version: Some(version),
-                modified: Some(at),
-                attributes: wanted.attributes.clone(),
-            });
+            let (held, version, modified) = (wanted.held.clone(), Some(version), Some(at));
+            record.entry = Some(Entry { held, version, modified, attributes });
         }
         Want::Absent => {
             record.entry = None;
@@ -257,8 +282,11 @@ impl Store for Vault {
     }
 
     async fn write(&self, unit: &Unit, _: Option<&Version>, _: &OperationId, changes: &[Change]) -> Receipt {
-        let staged = self.lock().and_then(|lock| self.change(changes).map(|staged| (lock, staged)));
-        let (_lock, staged) = match staged {
+        let _lock = match self.lock().await {
+            Ok(lock) => lock,
+            Err(error) => return Receipt::NotApplied(error),
+        };
+        let staged = match self.change(changes) {
             Ok(staged) => staged,
             Err(error) => return Receipt::NotApplied(error),
         };

@@ -233,3 +233,31 @@ fn a_person_who_is_no_recipient_changes_nothing_and_is_told_what_to_do() {
     env.set("STRONGROOM_IDENTITY", Path::new("nowhere.txt"));
     assert!(env.run("get TOKEN").failure(5).contains("nowhere.txt"));
 }
+
+/// Ctrl-C while somebody else holds the vault: the run ends at once, with a word on what it left.
+#[test]
+fn ctrl_c_while_another_process_holds_the_vault_is_told() {
+    let env = project();
+    set(&env, "TOKEN", "old");
+    let lock = std::fs::File::options().write(true).open(env.path(".strongroom/local.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut terminal = env.terminal("set TOKEN --generate --yes");
+    terminal.expect("app/TOKEN  ");
+    // The journal says when the call is under way.
+    let intent = || {
+        let folders = std::fs::read_dir(env.state("demo/local")).unwrap();
+        let lines =
+            folders.map(|folder| std::fs::read_to_string(folder.unwrap().path().join("journal.jsonl")));
+        lines.flatten().any(|text| text.trim_end().ends_with("\"state\":\"intent\",\"write\":0}"))
+    };
+    while !intent() {
+        std::thread::yield_now();
+    }
+    terminal.type_raw("\u{3}");
+    let (said, code) = terminal.end();
+    assert_eq!(code, Some(7), "{said}");
+    assert!(said.contains("interrupted; operation") && said.contains("strongroom resume"), "{said}");
+    drop(lock);
+    env.run("resume --yes").success();
+    assert_ne!(env.run("get TOKEN").success(), "old");
+}

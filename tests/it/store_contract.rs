@@ -1,7 +1,7 @@
 //! One suite for every place: what the pipe relies on.
 
 use std::sync::Arc;
-use strongroom::journal::{Journal, Outside};
+use strongroom::journal::{Begin, Journal, Outside};
 use strongroom::plan::{Change, Desired, Plan, Want, diff};
 use strongroom::seal::Identities;
 use strongroom::secret::Secret;
@@ -18,7 +18,7 @@ fn operation() -> OperationId {
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
 }
 
 fn vault(folder: &TempDir, identity: &Arc<Identities>) -> Vault {
@@ -171,7 +171,7 @@ fn a_host_that_holds_public_keys_only_resumes_what_it_began() {
     let write =
         strongroom::plan::Write { place: "place".to_owned(), unit, base: None, changes: vec![change] };
     let id = {
-        let mut operation = journal().begin("set app/A", None).unwrap();
+        let mut operation = journal().begin(&Begin { command: "set app/A", ..Begin::default() }).unwrap();
         operation.plan(&Plan { writes: vec![write] }, &stores).unwrap();
         operation.id().clone()
     };

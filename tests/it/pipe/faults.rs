@@ -147,6 +147,10 @@ impl<S: Store> Store for Faulty<S> {
     async fn settle(&self, receipt: &Applied) -> Result<(), StoreError> {
         self.call(self.store.settle(receipt)).await
     }
+
+    fn overwrote(&self, unit: &Unit, base: Option<&Version>, seen: &Snapshot) -> Option<Version> {
+        self.store.overwrote(unit, base, seen)
+    }
 }
 
 /// A kind of place: its world, and a door to it for one process.

@@ -6,10 +6,9 @@ use super::matrix::{Host, block_on};
 use super::places::{Parameters, World, address, secret};
 use std::sync::{Arc, Mutex};
 use strongroom::apply::{self, ApplyError, MintError};
-use strongroom::journal::Standing;
+use strongroom::journal::{Answer, Begin, Standing};
 use strongroom::plan::{Desired, Want};
 use strongroom::store::{Store, Stores};
-use zeroize::Zeroizing;
 
 /// Exchanges the present token for a new one. The old one is still taken while nobody has used the new one: a client
 /// whose answer was lost asks again with it.
@@ -21,14 +20,14 @@ struct Issuer(Mutex<Vec<String>>);
 struct Refused(&'static str);
 
 impl Issuer {
-    fn exchange(&self, token: &str) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    fn exchange(&self, token: &str) -> Result<Answer, Refused> {
         let mut issued = self.0.lock().unwrap();
         if token != "token-0" && !issued.iter().any(|known| known == token) {
             return Err(Refused("unknown token"));
         }
         let next = format!("token-{}", issued.len() + 1);
         issued.push(next.clone());
-        Ok(Zeroizing::new(format!("{{\"refresh_token\": \"{next}\"}}").into_bytes()))
+        Ok(Answer::new(format!("{{\"refresh_token\": \"{next}\"}}").into_bytes()))
     }
 
     fn knows(&self, token: &str) -> bool {
@@ -64,7 +63,10 @@ async fn refresh(
     let unfinished = journal.list()?.into_iter().find(|summary| summary.standing == Standing::Unfinished);
     let mut operation = match &unfinished {
         Some(summary) => journal.open(&summary.id)?,
-        None => journal.begin("rotate xero/1", None)?,
+        None => {
+            let goes_on = Some("strongroom rotate xero/1");
+            journal.begin(&Begin { command: "rotate xero/1", goes_on, ..Begin::default() })?
+        }
     };
     let at = address("xero/refresh_token");
     let held =
@@ -86,7 +88,7 @@ async fn refresh(
         }
     })
     .await?;
-    let parsed: serde_json::Value = serde_json::from_str(answer.expose()).unwrap();
+    let parsed: serde_json::Value = serde_json::from_slice(answer.expose()).unwrap();
     let token = parsed["refresh_token"].as_str().unwrap();
     if operation.writes().is_empty() {
         let desired = Desired::from([(at.clone(), Want::value(secret(token)))]);
@@ -152,4 +154,43 @@ fn an_answer_that_was_sealed_is_not_asked_for_again() {
     one_process(&host, &world, &issuer, &Schedule::clean()).unwrap().unwrap();
     assert_eq!(issuer.exchanges(), 1);
     assert_eq!(world.contents()["xero/refresh_token"].0, "token-1");
+}
+
+/// The verbs that every hint names do not know the protocol: they leave the one-time answer where it is.
+#[test]
+fn neither_resume_nor_undo_ends_an_operation_that_holds_a_minted_value() {
+    let (host, issuer) = (Host::new(), Issuer::default());
+    let world = Parameters::with(&[("xero/refresh_token", "token-0", "SecureString")]);
+    let died = Schedule::fault_at(2, Fault::KilledBefore);
+    assert!(one_process(&host, &world, &issuer, &died).is_none());
+    let journal = host.journal();
+    let id = journal.list().unwrap()[0].id.clone();
+    let door: Box<dyn Store> =
+        Box::new(super::faults::Faulty { store: world.clone(), schedule: Schedule::clean() });
+    let stores = Stores::from([("place".to_owned(), door)]);
+    let resumed = block_on(apply::resume(&journal, &id, &stores, false, &mut |_| ())).map(drop).unwrap_err();
+    let undone = block_on(apply::plan_undo(&journal, &id, &stores, false)).map(drop).unwrap_err();
+    for error in [resumed, undone] {
+        let ApplyError::GoesOn { command, .. } = error else { panic!("{error:?}") };
+        assert_eq!(command, "strongroom rotate xero/1");
+    }
+    one_process(&host, &world, &issuer, &Schedule::clean()).unwrap().unwrap();
+    assert_eq!(world.contents()["xero/refresh_token"].0, "token-1");
+}
+
+#[test]
+fn an_answer_that_cannot_be_sealed_is_handed_back_and_a_bad_name_makes_no_call() {
+    let (host, issuer) = (Host::new(), Issuer::default());
+    let mut operation = host.journal().begin(&Begin { command: "rotate", ..Begin::default() }).unwrap();
+    let bad = block_on(apply::mint(&mut operation, "xero/1", async { issuer.exchange("token-0") }));
+    assert!(matches!(bad, Err(MintError::Journal(_))), "{bad:?}");
+    assert_eq!(issuer.exchanges(), 0);
+    let folder = host.journal_file().parent().unwrap().to_owned();
+    let unkept = block_on(apply::mint(&mut operation, "token", async {
+        std::fs::create_dir(folder.join("minted-token.age")).unwrap();
+        issuer.exchange("token-0")
+    }));
+    let Err(MintError::Unkept { answer, .. }) = unkept else { panic!("{unkept:?}") };
+    assert!(answer.expose().ends_with(b"token-1\"}"));
+    assert!(!format!("{answer:?}").contains("token-1"));
 }

@@ -63,6 +63,13 @@ impl Parameters {
     }
 }
 
+impl Parameters {
+    /// The version that a write with a lost answer got, if it did: a put always adds one.
+    fn number(version: Option<&Version>) -> u64 {
+        version.map_or(0, |version| version.0.parse().unwrap())
+    }
+}
+
 impl World for Parameters {
     fn contents(&self) -> Contents {
         let state = self.0.lock().unwrap();
@@ -106,7 +113,7 @@ impl Store for Parameters {
     ) -> Receipt {
         let [change] = changes else { panic!("a parameter is written alone") };
         assert_eq!(*unit, self.unit_of(&change.address));
-        let seen: u64 = base.map_or(0, |version| version.0.parse().unwrap());
+        let seen = Parameters::number(base);
         let Want::Present(wanted) = &change.after else {
             self.0.lock().unwrap().remove(&change.address);
             return Receipt::Applied(Applied {
@@ -123,6 +130,11 @@ impl Store for Parameters {
         let overwrote = (version != seen + 1).then(|| Version((version - 1).to_string()));
         let (version, request) = (Some(Version(version.to_string())), Some("request-1".to_owned()));
         Receipt::Applied(Applied { unit: unit.clone(), version, request, overwrote })
+    }
+
+    fn overwrote(&self, unit: &Unit, base: Option<&Version>, seen: &Snapshot) -> Option<Version> {
+        let now = Parameters::number(seen.bases.get(unit));
+        (now > Parameters::number(base) + 1).then(|| Version((now - 1).to_string()))
     }
 }
 
@@ -304,9 +316,8 @@ impl Store for Deployment {
     }
 
     async fn read(&self, addresses: &[Address]) -> Result<Snapshot, StoreError> {
-        let mut state = self.0.lock().unwrap();
-        // What is deployed is known only when no deployment is under way.
-        state.end_deployment();
+        // What is deployed: an update that is under way is not in it yet.
+        let state = self.0.lock().unwrap();
         let present = |at: &Address| {
             let held = state.deployed.get(at)?.clone();
             Some((at.clone(), Entry { held, ..Entry::of(secret("")) }))

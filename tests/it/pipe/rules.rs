@@ -1,13 +1,17 @@
 //! What the pipe promises besides surviving crashes: nobody is overwritten unseen, one call for one unit, a failed
 //! deployment is a failure, an unfinished operation is in the way of what it covers.
 
-use super::faults::{Fault, Place, Schedule};
+use super::faults::{Fault, Faulty, Place, Schedule};
 use super::matrix::{Action, Host, block_on, process};
 use super::places::{Deployment, Documents, Parameters, World, address, secret};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use strongroom::apply::{self, ApplyError};
-use strongroom::journal::Standing;
-use strongroom::plan::{Desired, Want};
-use strongroom::store::{ErrorKind, Memory, Store, Stores};
+use strongroom::journal::{Begin, Ending, KEPT, Standing, Step};
+use strongroom::name::Address;
+use strongroom::plan::{Change, Desired, Want};
+use strongroom::snapshot::{Snapshot, Unit, Version};
+use strongroom::store::{ErrorKind, Memory, OperationId, Receipt, Store, StoreError, Stores};
 
 fn set(values: &[(&str, &str)]) -> Desired {
     values.iter().map(|(at, value)| (address(at), Want::value(secret(value)))).collect()
@@ -52,8 +56,90 @@ fn a_parameter_that_somebody_changed_after_the_plan_is_told_with_both_values_in_
     let place = Place::of("a parameter", world);
     let host = Host::new();
     let error = meddled(&place, &host, "theirs").unwrap_err();
-    assert!(matches!(error, ApplyError::Conflict { midway: true, .. }), "{error:?}");
+    let ApplyError::Conflict { covered: Some(theirs), midway: true, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(theirs.0, "2");
+    assert!(error.to_string().contains("theirs is version 2 in its history"), "{error}");
     assert_eq!(host.journal().list().unwrap()[0].standing, Standing::Unfinished);
+    // Nor is it forgotten by a resume.
+    let resumed =
+        block_on(process(&host, &place, &Schedule::clean(), Action::Resume, &Desired::new())).unwrap();
+    assert!(matches!(resumed, Err(ApplyError::Conflict { .. })), "{resumed:?}");
+}
+
+#[test]
+fn an_overwrite_that_is_found_after_a_lost_answer_is_told_too() {
+    let (host, place) =
+        (Host::new(), Place::of("a parameter", Parameters::with(&[("app/A", "old", "SecureString")])));
+    let ended = block_on(async {
+        // Calls: read, write.
+        let stores =
+            Stores::from([("place".to_owned(), (place.door)(Schedule::fault_at(1, Fault::ReplyLost)))]);
+        let plan = apply::plan("place", stores["place"].as_ref(), &set(&[("app/A", "ours")])).await?;
+        place.world.meddle("app/A", "theirs");
+        apply::run(&host.journal(), "set", &plan, &stores, &mut |_| ()).await
+    });
+    let Err(ApplyError::Conflict { covered: Some(theirs), .. }) = ended else { panic!("{ended:?}") };
+    assert_eq!(theirs.0, "2");
+}
+
+#[test]
+fn an_undo_of_a_deployment_that_is_still_under_way_waits_for_it_and_takes_it_back() {
+    let (host, place) = (Host::new(), Place::of("a deployment", Deployment::with(&[("app/A", "old")])));
+    let desired = set(&[("app/A", "new")]);
+    // Calls: read, write, settle.
+    let died = Schedule::fault_at(2, Fault::KilledBefore);
+    assert!(block_on(process(&host, &place, &died, Action::Run, &desired)).is_none());
+    block_on(process(&host, &place, &Schedule::clean(), Action::Undo, &desired)).unwrap().unwrap();
+    assert_eq!(value(place.world.as_ref(), "app/A"), "old");
+    assert!(matches!(host.journal().list().unwrap()[0].standing, Standing::Undone(_)));
+}
+
+/// A place whose first write says nothing, lands only when it is told to, and which then refuses.
+struct Late {
+    inside: Documents,
+    held_back: Mutex<Vec<Change>>,
+    calls: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Store for Late {
+    fn location(&self) -> String {
+        "late".to_owned()
+    }
+    fn unit_of(&self, address: &Address) -> Unit {
+        self.inside.unit_of(address)
+    }
+    async fn read(&self, addresses: &[Address]) -> Result<Snapshot, StoreError> {
+        self.inside.read(addresses).await
+    }
+    async fn write(&self, _: &Unit, _: Option<&Version>, _: &OperationId, changes: &[Change]) -> Receipt {
+        if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.held_back.lock().unwrap().extend(changes.iter().cloned());
+            return Receipt::Unknown(StoreError::new(ErrorKind::Transient, "late", "no answer"));
+        }
+        Receipt::NotApplied(StoreError::new(ErrorKind::Denied, "late", "the token has expired"))
+    }
+}
+
+#[test]
+fn a_call_that_lands_after_its_retry_was_refused_leaves_an_operation_to_undo() {
+    let host = Host::new();
+    let inside = Documents::default();
+    inside.meddle("app/A", "old");
+    let late = Arc::new(Late { inside, held_back: Mutex::default(), calls: AtomicUsize::new(0) });
+    let door: Box<dyn Store> = Box::new(Faulty { store: late.clone(), schedule: Schedule::clean() });
+    let stores = Stores::from([("place".to_owned(), door)]);
+    let journal = host.journal();
+    let ended = block_on(async {
+        let plan = apply::plan("place", stores["place"].as_ref(), &set(&[("app/A", "new")])).await?;
+        apply::run(&journal, "set", &plan, &stores, &mut |_| ()).await
+    });
+    let Err(ApplyError::Stopped { operation, .. }) = ended else { panic!("{ended:?}") };
+    late.inside.meddle("app/A", "new");
+    let undo = block_on(apply::plan_undo(&journal, &operation, &stores, false)).unwrap();
+    assert_eq!(undo.plan.changes().count(), 1, "the old value can be brought back");
 }
 
 #[test]
@@ -185,6 +271,127 @@ fn what_was_undone_is_not_resumed_and_undoing_twice_changes_nothing() {
 }
 
 #[test]
+fn an_operation_whose_undo_was_undone_stands_and_can_be_undone_again() {
+    let (host, place) = (Host::new(), Place::of("a document", Documents::with(&[("app/A", "old")])));
+    let desired = set(&[("app/A", "new")]);
+    let run =
+        |action| block_on(process(&host, &place, &Schedule::clean(), action, &desired)).unwrap().unwrap();
+    run(Action::Run);
+    run(Action::Undo);
+    let journal = host.journal();
+    let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::clean()))]);
+    let the_undo = journal.list().unwrap()[1].id.clone();
+    let undo = block_on(apply::plan_undo(&journal, &the_undo, &stores, false)).unwrap();
+    block_on(apply::undo(&journal, undo, &stores, &mut |_| ())).unwrap();
+    assert_eq!(value(place.world.as_ref(), "app/A"), "new");
+    assert_eq!(journal.list().unwrap()[0].standing, Standing::Done);
+    run(Action::Undo);
+    assert_eq!(value(place.world.as_ref(), "app/A"), "old");
+}
+
+#[test]
+fn cancelling_an_undo_that_wrote_nothing_leaves_the_original_to_resume() {
+    let (host, place, desired) = half_done_and_meddled();
+    place.world.meddle("app/A", "new");
+    // Calls of an undo: settle, read, write.
+    let died = Schedule::fault_at(2, Fault::KilledBefore);
+    assert!(block_on(process(&host, &place, &died, Action::Undo, &desired)).is_none());
+    let journal = host.journal();
+    let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::clean()))]);
+    let the_undo = journal.list().unwrap()[1].id.clone();
+    let cancel = block_on(apply::plan_undo(&journal, &the_undo, &stores, false)).unwrap();
+    assert!(cancel.plan.is_empty());
+    block_on(apply::undo(&journal, cancel, &stores, &mut |_| ())).unwrap();
+    assert_eq!(journal.list().unwrap()[0].standing, Standing::Unfinished);
+    block_on(process(&host, &place, &Schedule::clean(), Action::Resume, &desired)).unwrap().unwrap();
+    assert_eq!(value(place.world.as_ref(), "app/B"), "new");
+}
+
+#[test]
+fn an_undo_that_left_everything_to_others_undoes_nothing_and_says_so() {
+    let (host, place) = (Host::new(), Place::of("a document", Documents::with(&[("app/A", "old")])));
+    block_on(process(&host, &place, &Schedule::clean(), Action::Run, &set(&[("app/A", "new")])))
+        .unwrap()
+        .unwrap();
+    place.world.meddle("app/A", "theirs");
+    let journal = host.journal();
+    let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::clean()))]);
+    let id = journal.list().unwrap()[0].id.clone();
+    let undo = block_on(apply::plan_undo(&journal, &id, &stores, true)).unwrap();
+    let done = block_on(apply::undo(&journal, undo, &stores, &mut |_| ())).unwrap();
+    assert_eq!((done.changes, done.left.len()), (0, 1));
+    assert_eq!(journal.list().unwrap()[0].standing, Standing::Done, "it can be undone on another day");
+}
+
+#[test]
+fn a_throttled_write_is_tried_again_though_another_address_of_its_unit_was_left() {
+    let (host, place) =
+        (Host::new(), Place::of("a document", Documents::with(&[("app/A", "old"), ("app/B", "old")])));
+    let desired = set(&[("app/A", "new"), ("app/B", "new")]);
+    let died = Schedule::fault_at(1, Fault::KilledBefore);
+    assert!(block_on(process(&host, &place, &died, Action::Run, &desired)).is_none());
+    place.world.meddle("app/A", "theirs");
+    let journal = host.journal();
+    // Calls of a resume: settle, read, write.
+    let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::fault_at(2, Fault::Throttled)))]);
+    let id = journal.list().unwrap()[0].id.clone();
+    block_on(apply::resume(&journal, &id, &stores, true, &mut |_| ())).unwrap();
+    assert_eq!(value(place.world.as_ref(), "app/A"), "theirs");
+    assert_eq!(value(place.world.as_ref(), "app/B"), "new");
+}
+
+#[test]
+fn a_damaged_journal_is_listed_as_such_and_stops_no_other_operation() {
+    let (host, place, _) = half_done_and_meddled();
+    std::fs::write(host.journal_file(), b"\0\0\0\n{}\n").unwrap();
+    block_on(process(&host, &place, &Schedule::clean(), Action::Run, &set(&[("app/B", "later")])))
+        .unwrap()
+        .unwrap();
+    let standings: Vec<_> =
+        host.journal().list().unwrap().into_iter().map(|summary| summary.standing).collect();
+    assert!(matches!(standings.as_slice(), [Standing::Damaged(_), Standing::Done]), "{standings:?}");
+}
+
+#[test]
+fn an_unfinished_operation_of_another_place_of_that_name_is_not_in_the_way() {
+    let (host, _, _) = half_done_and_meddled();
+    let elsewhere = Place::of("elsewhere", Documents::with(&[]));
+    block_on(process(&host, &elsewhere, &Schedule::clean(), Action::Run, &set(&[("app/B", "x")])))
+        .unwrap()
+        .unwrap();
+}
+
+#[test]
+fn old_operations_are_removed_an_undone_one_with_its_undo_and_an_unfinished_one_never() {
+    let (host, place, _) = half_done_and_meddled();
+    let run = |action, at: &str, value: &str| {
+        block_on(process(&host, &place, &Schedule::clean(), action, &set(&[(at, value)]))).unwrap().unwrap();
+    };
+    for count in 0..KEPT + 5 {
+        run(Action::Run, "app/OTHER", &count.to_string());
+    }
+    let listed = host.journal().list().unwrap();
+    assert!(listed.len() <= KEPT + 2, "{}", listed.len());
+    assert_eq!(listed[0].standing, Standing::Unfinished);
+}
+
+#[test]
+fn two_processes_that_prune_at_once_both_begin() {
+    let host = Host::new();
+    let begin = || host.journal().begin(&Begin { command: "set", ..Begin::default() }).map(drop).unwrap();
+    for _ in 0..KEPT + 60 {
+        let journal = host.journal();
+        let mut operation = journal.begin(&Begin { command: "set", ..Begin::default() }).unwrap();
+        operation.record(Step::Ended { ending: Ending::Nothing, reason: None }).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..20).for_each(|_| begin()));
+        }
+    });
+}
+
+#[test]
 fn a_place_that_says_done_and_did_nothing_is_not_believed() {
     struct Liar;
     #[async_trait::async_trait]
@@ -192,12 +399,12 @@ fn a_place_that_says_done_and_did_nothing_is_not_believed() {
         fn location(&self) -> String {
             "liar".to_owned()
         }
-        fn unit_of(&self, _: &strongroom::name::Address) -> strongroom::snapshot::Unit {
+        fn unit_of(&self, _: &Address) -> strongroom::snapshot::Unit {
             strongroom::snapshot::Unit("unit".to_owned())
         }
         async fn read(
             &self,
-            _: &[strongroom::name::Address],
+            _: &[Address],
         ) -> Result<strongroom::snapshot::Snapshot, strongroom::store::StoreError> {
             Ok(strongroom::snapshot::Snapshot::default())
         }
