@@ -37,7 +37,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | talks | `cli` | clap, stdout, the process's environment |
-//! | use cases | [`apply`], [`init`] | order: journal, call, look, settle, verify; what a new project has |
+//! | use cases | [`apply`], [`backup`], [`init`] | order: journal, call, look, settle, verify; what a new project has |
 //! | adapters | [`store`], [`journal`], [`durable`], [`deliver`] | places, files |
 //! | pure | [`manifest`], [`plan`], [`render`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |
@@ -62,6 +62,7 @@ pub mod store;
 
 // Use cases.
 pub mod apply;
+pub mod backup;
 pub mod init;
 
 // Talks; for the binary, and no part of the library's promise.

@@ -116,6 +116,14 @@ impl Context {
         .hint("environments with `home = \"vault\"` work"))
     }
 
+    /// Everything that home holds in the groups of the manifest, declared or not.
+    pub(super) fn everything(&self) -> Result<Snapshot> {
+        let manifest = &self.project()?.manifest;
+        let groups: Vec<Group> = manifest.groups().map(|group| group.name.clone()).collect();
+        let home = self.home()?;
+        self.wait_for(async { Ok(home.walk(&groups).await?) })
+    }
+
     /// Reads what home holds of these addresses, and of what they are derived from; `wanted` is asked about every
     /// address that the environment declares. Home is not opened where nothing of it is needed.
     pub(super) fn read_home(&self, wanted: impl Fn(&Address) -> bool) -> Result<Held> {

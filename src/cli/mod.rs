@@ -4,6 +4,7 @@
 //! arguments (whose docs are its help) and a `run` that tells its story; everything it does to the world goes through
 //! [`context::Context`], everything it says through [`ui::Ui`].
 
+mod backup;
 mod change;
 mod complete;
 mod completions;
@@ -114,6 +115,7 @@ enum Verb {
     Render(render::RenderArgs),
     History(history::HistoryArgs),
     Status(status::StatusArgs),
+    Backup(backup::BackupArgs),
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
     Operations(operations::OperationsArgs),
@@ -134,6 +136,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Render(args) => render::run(ctx, args),
         Verb::History(args) => history::run(ctx, args),
         Verb::Status(args) => status::run(ctx, args),
+        Verb::Backup(args) => backup::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),
         Verb::Operations(args) => operations::list(ctx, args),
         Verb::Resume(args) => operations::resume(ctx, args),

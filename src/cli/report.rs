@@ -3,11 +3,12 @@
 //! The one place that knows which error of which layer means what. It never prints; [`super::ui`] does.
 
 use crate::apply::ApplyError;
+use crate::backup::BackupError;
 use crate::journal::JournalError;
 use crate::manifest::{ManifestError, Missing, NameClash, UnknownName, VariablesError};
 use crate::name::InvalidName;
 use crate::render::UnknownDialect;
-use crate::seal::OpenError;
+use crate::seal::{OpenError, SealError};
 use crate::store::{ErrorKind, OperationId, StoreError};
 use anyhow::Error;
 use std::process::ExitCode;
@@ -168,6 +169,9 @@ fn meaning(link: &(dyn std::error::Error + 'static)) -> Option<(Exit, Vec<String
     if let Some(error) = link.downcast_ref::<StoreError>().or_else(boxed) {
         return Some((of_store(error), error.hint.iter().cloned().collect()));
     }
+    if let Some(error) = link.downcast_ref::<BackupError>() {
+        return of_backup(error);
+    }
     if let Some(error) = link.downcast_ref::<VariablesError>() {
         return Some(match error {
             VariablesError::Missing(missing) => of_missing(missing),
@@ -255,6 +259,29 @@ fn of_journal(error: &JournalError) -> Exit {
         JournalError::Io { source, .. } if denied(source) => Exit::Denied,
         JournalError::Io { .. } | JournalError::Damaged { .. } | JournalError::Seal(_) => Exit::Failed,
     }
+}
+
+/// What a file or a seal said decides where the backup itself does not.
+fn of_backup(error: &BackupError) -> Option<(Exit, Vec<String>)> {
+    let identity = "point STRONGROOM_IDENTITY to an identity that is among its recipients";
+    let (exit, hint) = match error {
+        BackupError::NoIdentity { .. } => (Exit::Denied, identity),
+        BackupError::Open { source: OpenError::WrongIdentity, .. } => (Exit::Denied, identity),
+        BackupError::Unknown(_) | BackupError::Ambiguous(_) => {
+            (Exit::Usage, "`strongroom backup list` tells the backups of this environment")
+        }
+        BackupError::Seal(SealError::NoRecipient) => {
+            (Exit::Failed, "name who may open it: `strongroom recipients add age1…`")
+        }
+        BackupError::OfOperation { .. } => {
+            (Exit::Failed, "`strongroom resume` and `strongroom undo` work with those")
+        }
+        BackupError::Open { .. } | BackupError::Document { .. } => {
+            (Exit::Failed, "nothing was changed; `strongroom backup list` tells what else there is")
+        }
+        BackupError::Io { .. } | BackupError::Seal(_) | BackupError::NotSame => return None,
+    };
+    Some((exit, vec![hint.to_owned()]))
 }
 
 fn of_missing(missing: &Missing) -> (Exit, Vec<String>) {

@@ -18,6 +18,7 @@ mod line;
 mod operation;
 
 pub use line::{Ending, Step};
+pub(crate) use operation::name;
 pub use operation::{Answer, Operation};
 
 use crate::durable;
@@ -252,7 +253,9 @@ impl Journal {
         let mut ids = Vec::new();
         for entry in entries {
             let name = entry.map_err(JournalError::io(&self.folder, "read"))?.file_name();
-            ids.extend(name.to_str().and_then(OperationId::parse));
+            // Beside the operations stand the backups.
+            let name = name.to_str().filter(|name| name.starts_with(|c: char| c.is_ascii_digit()));
+            ids.extend(name.and_then(OperationId::parse));
         }
         ids.sort();
         Ok(ids)

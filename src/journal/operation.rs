@@ -407,7 +407,7 @@ fn open_lines(folder: &Path) -> Result<File, JournalError> {
 }
 
 /// A name that sorts by time, with 30 random bits so that two processes of one second do not meet.
-fn name(random: [u8; 32], now: Timestamp) -> OperationId {
+pub(crate) fn name(random: [u8; 32], now: Timestamp) -> OperationId {
     const DIGITS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
     let suffix: String = random[..6].iter().map(|byte| char::from(DIGITS[usize::from(byte % 32)])).collect();
     let text = format!("{}-{suffix}", now.strftime("%Y%m%d-%H%M%S"));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod cli_backup;
 mod cli_basics;
 mod cli_change;
 mod cli_exec;
@@ -15,6 +16,7 @@ mod crash;
 mod leaks;
 mod manifest;
 mod pipe;
+mod recovery;
 mod seal;
 mod store_contract;
 mod support;

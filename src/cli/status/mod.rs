@@ -10,7 +10,6 @@ use super::table::{Cell, Table, Tone};
 use super::ui::{plural, shown};
 use crate::journal::Standing;
 use crate::manifest::{EnvironmentSpec, Instances, RenderSpec};
-use crate::name::Group;
 use crate::snapshot::{Entry, Snapshot};
 use anyhow::Result;
 use clap::Args;
@@ -63,9 +62,7 @@ pub(super) fn run(ctx: &mut Context, args: &StatusArgs) -> Result<Exit> {
 fn look(ctx: &Context) -> Result<Found> {
     let project = ctx.project()?;
     let environment = ctx.environment()?;
-    let home = ctx.home()?;
-    let groups: Vec<Group> = project.manifest.groups().map(|group| group.name.clone()).collect();
-    let snapshot = ctx.wait_for(async { Ok(home.walk(&groups).await?) })?;
+    let snapshot = ctx.everything()?;
     let instances = instances(&snapshot);
     let about = (&project.manifest, &environment.name, &instances);
     let specs = project.manifest.renders().filter(|spec| spec.environments.contains(&environment.name));
@@ -78,7 +75,7 @@ fn look(ctx: &Context) -> Result<Found> {
     let unfinished = ctx.journal()?.list()?.into_iter();
     let unfinished = unfinished.filter(|summary| summary.standing == Standing::Unfinished);
     let unfinished = unfinished.map(|summary| summary.id.to_string()).collect();
-    Ok(Found { location: home.location(), matrix, unfinished })
+    Ok(Found { location: ctx.home()?.location(), matrix, unfinished })
 }
 
 /// The instances that home holds something of.
@@ -189,41 +186,52 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
         _ if all => format!("{environment}: {off} of {keys} not in order"),
         _ => format!("{environment}: {off} of {keys} not in order; --all shows the others"),
     });
+    let strongroom = typed(ctx)?;
     for target in &found.matrix.targets {
-        if let Some(line) = about_target(target, rows, &found.matrix) {
+        if let Some(line) = about_target(target, &found.matrix, &strongroom) {
             ctx.ui.note(&line);
         }
     }
     if let Some(row) = rows.iter().find(|row| matches!(row.home, InHome::Missing)) {
-        ctx.ui.note(&format!("`strongroom -e {environment} set {}` sets what is missing", row.address));
+        ctx.ui.note(&format!("`{strongroom} set {}` sets what is missing", row.address));
     }
     if rows.iter().any(|row| matches!(row.home, InHome::Undeclared(_))) {
         ctx.ui.note("what is not declared reaches nobody: declare it in the manifest, or leave it");
     }
     for id in &found.unfinished {
         ctx.ui.warning(&format!(
-            "operation {id} is unfinished: `strongroom resume` finishes it, `strongroom undo` takes it back"
+            "operation {id} is unfinished: `{strongroom} resume` finishes it, `{strongroom} undo` takes it back"
         ));
     }
     Ok(())
 }
 
-fn about_target(target: &Target, rows: &[Row], matrix: &Matrix) -> Option<String> {
+/// How a next step for this environment begins.
+fn typed(ctx: &Context) -> Result<String> {
+    let environment = &ctx.environment()?.name;
+    let default = ctx.project()?.manifest.default_environment();
+    Ok(match default {
+        Some(spec) if spec.name == *environment => "strongroom".to_owned(),
+        _ => format!("strongroom -e {environment}"),
+    })
+}
+
+fn about_target(target: &Target, matrix: &Matrix, strongroom: &str) -> Option<String> {
     let Target { name, file, strange, .. } = target;
     let file = shown(file);
     let column = matrix.targets.iter().position(|other| other.name == *name)?;
-    let off = rows.iter().any(|row| row.cells[column].is_off());
+    let off = matrix.rows.iter().any(|row| row.cells[column].is_off());
     match &target.on_disk {
-        OnDisk::NotThere => Some(format!("{file} is not there; `strongroom render {name}` makes it")),
+        OnDisk::NotThere => Some(format!("{file} is not there; `{strongroom} render {name}` makes it")),
         OnDisk::Unreadable(why) => Some(format!("{file} cannot be read: {why}")),
         OnDisk::Misread(error) => Some(format!(
-            "{file} is not as its consumers take it ({error}); `strongroom render {name}` replaces it"
+            "{file} is not as its consumers take it ({error}); `{strongroom} render {name}` replaces it"
         )),
         OnDisk::Read if *strange > 0 => Some(format!(
-            "{file} has {} that the target does not give; `strongroom render {name}` takes them out",
+            "{file} has {} that the target does not give; `{strongroom} render {name}` takes them out",
             plural(*strange, "variable")
         )),
-        OnDisk::Read if off => Some(format!("`strongroom render {name}` brings {file} to what home holds")),
+        OnDisk::Read if off => Some(format!("`{strongroom} render {name}` brings {file} to what home holds")),
         OnDisk::Read => None,
     }
 }
