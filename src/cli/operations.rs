@@ -113,7 +113,13 @@ impl Row {
 }
 
 pub(super) fn list(ctx: &mut Context, _args: &OperationsArgs) -> Result<Exit> {
-    let rows: Vec<Row> = ctx.journal()?.list()?.iter().map(Row::of).collect();
+    let listed = ctx.journal()?.list()?;
+    for summary in &listed {
+        if let Standing::Damaged(reason) = &summary.standing {
+            ctx.ui.warning(reason);
+        }
+    }
+    let rows: Vec<Row> = listed.iter().map(Row::of).collect();
     if ctx.ui.json() {
         ctx.ui.document("operations", &Listed { operations: rows })?;
         return Ok(Exit::Done);
@@ -262,6 +268,6 @@ fn newest(journal: &Journal, stores: &Stores, meant: fn(&Summary) -> bool) -> Re
 }
 
 fn unreadable(summary: &Summary, reason: &str) -> Stop {
-    Stop::new(Exit::Failed, format!("the journal of {} is damaged: {reason}", summary.id))
+    Stop::new(Exit::Failed, format!("{} cannot be gone on with: {reason}", summary.id))
         .hint("docs/recovery.md tells how to open its sealed values with `age`")
 }

@@ -162,7 +162,7 @@ pub struct Begin<'a> {
 /// How an operation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Its journal cannot be read; why. It is in nobody's way, and never removed.
+    /// Its journal cannot be read; which file and why. It is in nobody's way, and never removed.
     Damaged(String),
     /// A process is working on it.
     Running,
@@ -264,7 +264,7 @@ impl Journal {
     fn summary(&self, id: &OperationId) -> Result<Option<Summary>, JournalError> {
         let folder = self.folder.join(id.as_str());
         let mut lines = match Self::lines(&folder) {
-            Err(JournalError::Damaged { reason, .. }) => return Ok(Some(damaged(id, reason))),
+            Err(error @ JournalError::Damaged { .. }) => return Ok(Some(damaged(id, error.to_string()))),
             lines => lines?,
         };
         let mut running = false;

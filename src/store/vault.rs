@@ -303,7 +303,8 @@ impl Store for Vault {
 
     /// A vault is in force once a power failure cannot bring the old one back.
     async fn settle(&self, _: &Applied) -> Result<(), StoreError> {
-        self.flush()
+        // A first write that never came to be has not even left a folder.
+        if durable::folder_of(&self.path).is_dir() { self.flush() } else { Ok(()) }
     }
 }
 

@@ -54,7 +54,7 @@ impl Project {
         let path = self.env.path("spoilt.age");
         fs::write(&path, bytes).unwrap();
         let vault = self.vault(&path);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let read = runtime.block_on(vault.read(&[ADDRESS.parse().unwrap()])).unwrap_err();
         let after = Want::value(Secret::new("new".to_owned()).unwrap());
         let change = Change { address: ADDRESS.parse::<Address>().unwrap(), before: None, after };

@@ -5,7 +5,7 @@ use super::faults::{Fault, Place, Schedule};
 use super::places::{Contents, Deployment, Documents, Parameters, address, secret};
 use std::sync::Arc;
 use strongroom::apply::{self, ApplyError};
-use strongroom::journal::{Journal, Outside, Standing};
+use strongroom::journal::{Journal, Outside, Standing, Summary};
 use strongroom::plan::{Desired, Want};
 use strongroom::seal::Identities;
 use strongroom::snapshot::Attributes;
@@ -32,6 +32,18 @@ impl Host {
         Journal::new(self.state.path(), names, recipients, None, outside)
     }
 
+    /// The operations, once nobody seems to work on them: a child that another test starts at this moment inherits our
+    /// locks for the instant until it is another program.
+    pub(super) fn operations(&self) -> Vec<Summary> {
+        loop {
+            let listed = self.journal().list().unwrap();
+            if listed.iter().all(|summary| summary.standing != Standing::Running) {
+                return listed;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// The journal's lines of the only operation.
     pub(super) fn journal_file(&self) -> std::path::PathBuf {
         let folder = self.state.path().join("dev-app/prod");
@@ -44,7 +56,7 @@ impl Host {
         let present = place.world.contents();
         let journal = self.journal();
         let mut sealed: Vec<(String, String)> = Vec::new();
-        for summary in journal.list().unwrap() {
+        for summary in self.operations() {
             let operation = journal.open(&summary.id).unwrap();
             for change in operation.writes().iter().flat_map(|write| &write.changes) {
                 if let Some(entry) = &change.before {
@@ -82,7 +94,7 @@ pub(super) async fn process(
         let journal = host.journal();
         let stores = Stores::from([("place".to_owned(), (place.door)(schedule.clone()))]);
         let watch = &mut |_: &apply::Event| ();
-        let listed = journal.list()?;
+        let listed = host.operations();
         let unfinished = listed.iter().rev().find(|summary| summary.standing == Standing::Unfinished);
         match action {
             Action::Run => {
@@ -96,7 +108,7 @@ pub(super) async fn process(
             }
             Action::Undo => {
                 let begun_undo = unfinished.filter(|summary| summary.undoes.is_some());
-                let can_be_undone = |summary: &&strongroom::journal::Summary| {
+                let can_be_undone = |summary: &&Summary| {
                     let standing = matches!(summary.standing, Standing::Done | Standing::Unfinished);
                     standing && summary.touched && summary.undoes.is_none()
                 };
@@ -173,9 +185,8 @@ async fn history(
     let schedule = Schedule::fault_at(first.0, first.1);
     process(&host, &place, &schedule, Action::Run, &desired()).await;
     host.keeps(&initial, &place)?;
-    let unfinished = |host: &Host| {
-        host.journal().list().unwrap().iter().any(|summary| summary.standing == Standing::Unfinished)
-    };
+    let unfinished =
+        |host: &Host| host.operations().iter().any(|summary| summary.standing == Standing::Unfinished);
     let begun = unfinished(&host);
     let after_run = place.world.contents();
     if !begun && after_run != initial && after_run != *done {

@@ -60,7 +60,7 @@ async fn refresh(
     let door: Box<dyn Store> =
         Box::new(super::faults::Faulty { store: world.clone(), schedule: schedule.clone() });
     let stores = Stores::from([("place".to_owned(), door)]);
-    let unfinished = journal.list()?.into_iter().find(|summary| summary.standing == Standing::Unfinished);
+    let unfinished = host.operations().into_iter().find(|summary| summary.standing == Standing::Unfinished);
     let mut operation = match &unfinished {
         Some(summary) => journal.open(&summary.id)?,
         None => {
@@ -164,7 +164,7 @@ fn neither_resume_nor_undo_ends_an_operation_that_holds_a_minted_value() {
     let died = Schedule::fault_at(2, Fault::KilledBefore);
     assert!(one_process(&host, &world, &issuer, &died).is_none());
     let journal = host.journal();
-    let id = journal.list().unwrap()[0].id.clone();
+    let id = host.operations()[0].id.clone();
     let door: Box<dyn Store> =
         Box::new(super::faults::Faulty { store: world.clone(), schedule: Schedule::clean() });
     let stores = Stores::from([("place".to_owned(), door)]);

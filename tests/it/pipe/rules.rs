@@ -42,11 +42,7 @@ fn a_document_or_a_deployment_that_somebody_changed_after_the_plan_is_left_to_th
         let error = meddled(&place, &host, "theirs").unwrap_err();
         assert!(matches!(error, ApplyError::Conflict { midway: false, .. }), "{}: {error:?}", place.name);
         assert_eq!(value(place.world.as_ref(), "app/A"), "theirs", "{}", place.name);
-        assert_eq!(
-            host.journal().list().unwrap()[0].standing,
-            Standing::Nothing,
-            "nothing is left to resume"
-        );
+        assert_eq!(host.operations()[0].standing, Standing::Nothing, "nothing is left to resume");
     }
 }
 
@@ -61,7 +57,7 @@ fn a_parameter_that_somebody_changed_after_the_plan_is_told_with_both_values_in_
     };
     assert_eq!(theirs.0, "2");
     assert!(error.to_string().contains("theirs is version 2 in its history"), "{error}");
-    assert_eq!(host.journal().list().unwrap()[0].standing, Standing::Unfinished);
+    assert_eq!(host.operations()[0].standing, Standing::Unfinished);
     // Nor is it forgotten by a resume.
     let resumed =
         block_on(process(&host, &place, &Schedule::clean(), Action::Resume, &Desired::new())).unwrap();
@@ -93,7 +89,7 @@ fn an_undo_of_a_deployment_that_is_still_under_way_waits_for_it_and_takes_it_bac
     assert!(block_on(process(&host, &place, &died, Action::Run, &desired)).is_none());
     block_on(process(&host, &place, &Schedule::clean(), Action::Undo, &desired)).unwrap().unwrap();
     assert_eq!(value(place.world.as_ref(), "app/A"), "old");
-    assert!(matches!(host.journal().list().unwrap()[0].standing, Standing::Undone(_)));
+    assert!(matches!(host.operations()[0].standing, Standing::Undone(_)));
 }
 
 /// A place whose first write says nothing, lands only when it is told to, and which then refuses.
@@ -172,7 +168,7 @@ fn a_rolled_back_deployment_is_a_failure_that_left_the_old_state_and_nothing_to_
     assert_eq!(error.kind, ErrorKind::RolledBack);
     assert!(error.to_string().contains("instance i-0 did not start"), "the place's own words");
     assert_eq!(value(place.world.as_ref(), "app/A"), "old");
-    assert_eq!(host.journal().list().unwrap()[0].standing, Standing::Nothing);
+    assert_eq!(host.operations()[0].standing, Standing::Nothing);
 }
 
 #[test]
@@ -217,18 +213,18 @@ fn what_somebody_changed_can_be_left_to_them_while_the_rest_is_resumed_or_undone
     let (host, place, _) = half_done_and_meddled();
     let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::clean()))]);
     let journal = host.journal();
-    let id = journal.list().unwrap()[0].id.clone();
+    let id = host.operations()[0].id.clone();
     let done = block_on(apply::resume(&journal, &id, &stores, true, &mut |_| ())).unwrap();
     assert_eq!(done.left, [("place".to_owned(), address("app/A"))]);
     assert_eq!(value(place.world.as_ref(), "app/A"), "theirs");
     assert_eq!(value(place.world.as_ref(), "app/B"), "new");
-    assert_eq!(journal.list().unwrap()[0].standing, Standing::Done);
+    assert_eq!(host.operations()[0].standing, Standing::Done);
 
     let undo = block_on(apply::plan_undo(&journal, &id, &stores, true)).unwrap();
     block_on(apply::undo(&journal, undo, &stores, &mut |_| ())).unwrap();
     assert_eq!(value(place.world.as_ref(), "app/A"), "theirs");
     assert_eq!(value(place.world.as_ref(), "app/B"), "old");
-    assert!(matches!(journal.list().unwrap()[0].standing, Standing::Undone(_)));
+    assert!(matches!(host.operations()[0].standing, Standing::Undone(_)));
 }
 
 #[test]
@@ -247,7 +243,7 @@ fn an_operation_of_one_place_is_not_resumed_on_another_of_the_same_name() {
     let elsewhere: Box<dyn Store> = Box::new(Memory::new());
     let stores = Stores::from([("place".to_owned(), elsewhere)]);
     let journal = host.journal();
-    let id = journal.list().unwrap()[0].id.clone();
+    let id = host.operations()[0].id.clone();
     let ended = block_on(apply::resume(&journal, &id, &stores, false, &mut |_| ()));
     assert!(matches!(ended, Err(ApplyError::OtherPlace { .. })), "{ended:?}");
 }
@@ -263,9 +259,9 @@ fn what_was_undone_is_not_resumed_and_undoing_twice_changes_nothing() {
     run(Action::Undo).unwrap();
     assert_eq!(value(place.world.as_ref(), "app/A"), "old");
     let journal = host.journal();
-    assert_eq!(journal.list().unwrap().len(), 2, "the second undo found nothing to do");
+    assert_eq!(host.operations().len(), 2, "the second undo found nothing to do");
     let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::clean()))]);
-    let first = journal.list().unwrap()[0].id.clone();
+    let first = host.operations()[0].id.clone();
     let ended = block_on(apply::resume(&journal, &first, &stores, false, &mut |_| ()));
     assert!(matches!(ended, Err(ApplyError::Undone { .. })), "{ended:?}");
 }
@@ -280,11 +276,11 @@ fn an_operation_whose_undo_was_undone_stands_and_can_be_undone_again() {
     run(Action::Undo);
     let journal = host.journal();
     let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::clean()))]);
-    let the_undo = journal.list().unwrap()[1].id.clone();
+    let the_undo = host.operations()[1].id.clone();
     let undo = block_on(apply::plan_undo(&journal, &the_undo, &stores, false)).unwrap();
     block_on(apply::undo(&journal, undo, &stores, &mut |_| ())).unwrap();
     assert_eq!(value(place.world.as_ref(), "app/A"), "new");
-    assert_eq!(journal.list().unwrap()[0].standing, Standing::Done);
+    assert_eq!(host.operations()[0].standing, Standing::Done);
     run(Action::Undo);
     assert_eq!(value(place.world.as_ref(), "app/A"), "old");
 }
@@ -298,11 +294,11 @@ fn cancelling_an_undo_that_wrote_nothing_leaves_the_original_to_resume() {
     assert!(block_on(process(&host, &place, &died, Action::Undo, &desired)).is_none());
     let journal = host.journal();
     let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::clean()))]);
-    let the_undo = journal.list().unwrap()[1].id.clone();
+    let the_undo = host.operations()[1].id.clone();
     let cancel = block_on(apply::plan_undo(&journal, &the_undo, &stores, false)).unwrap();
     assert!(cancel.plan.is_empty());
     block_on(apply::undo(&journal, cancel, &stores, &mut |_| ())).unwrap();
-    assert_eq!(journal.list().unwrap()[0].standing, Standing::Unfinished);
+    assert_eq!(host.operations()[0].standing, Standing::Unfinished);
     block_on(process(&host, &place, &Schedule::clean(), Action::Resume, &desired)).unwrap().unwrap();
     assert_eq!(value(place.world.as_ref(), "app/B"), "new");
 }
@@ -316,11 +312,11 @@ fn an_undo_that_left_everything_to_others_undoes_nothing_and_says_so() {
     place.world.meddle("app/A", "theirs");
     let journal = host.journal();
     let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::clean()))]);
-    let id = journal.list().unwrap()[0].id.clone();
+    let id = host.operations()[0].id.clone();
     let undo = block_on(apply::plan_undo(&journal, &id, &stores, true)).unwrap();
     let done = block_on(apply::undo(&journal, undo, &stores, &mut |_| ())).unwrap();
     assert_eq!((done.changes, done.left.len()), (0, 1));
-    assert_eq!(journal.list().unwrap()[0].standing, Standing::Done, "it can be undone on another day");
+    assert_eq!(host.operations()[0].standing, Standing::Done, "it can be undone on another day");
 }
 
 #[test]
@@ -334,7 +330,7 @@ fn a_throttled_write_is_tried_again_though_another_address_of_its_unit_was_left(
     let journal = host.journal();
     // Calls of a resume: settle, read, write.
     let stores = Stores::from([("place".to_owned(), (place.door)(Schedule::fault_at(2, Fault::Throttled)))]);
-    let id = journal.list().unwrap()[0].id.clone();
+    let id = host.operations()[0].id.clone();
     block_on(apply::resume(&journal, &id, &stores, true, &mut |_| ())).unwrap();
     assert_eq!(value(place.world.as_ref(), "app/A"), "theirs");
     assert_eq!(value(place.world.as_ref(), "app/B"), "new");
@@ -347,8 +343,7 @@ fn a_damaged_journal_is_listed_as_such_and_stops_no_other_operation() {
     block_on(process(&host, &place, &Schedule::clean(), Action::Run, &set(&[("app/B", "later")])))
         .unwrap()
         .unwrap();
-    let standings: Vec<_> =
-        host.journal().list().unwrap().into_iter().map(|summary| summary.standing).collect();
+    let standings: Vec<_> = host.operations().into_iter().map(|summary| summary.standing).collect();
     assert!(matches!(standings.as_slice(), [Standing::Damaged(_), Standing::Done]), "{standings:?}");
 }
 
@@ -370,7 +365,7 @@ fn old_operations_are_removed_an_undone_one_with_its_undo_and_an_unfinished_one_
     for count in 0..KEPT + 5 {
         run(Action::Run, "app/OTHER", &count.to_string());
     }
-    let listed = host.journal().list().unwrap();
+    let listed = host.operations();
     assert!(listed.len() <= KEPT + 2, "{}", listed.len());
     assert_eq!(listed[0].standing, Standing::Unfinished);
 }
@@ -399,25 +394,16 @@ fn a_place_that_says_done_and_did_nothing_is_not_believed() {
         fn location(&self) -> String {
             "liar".to_owned()
         }
-        fn unit_of(&self, _: &Address) -> strongroom::snapshot::Unit {
-            strongroom::snapshot::Unit("unit".to_owned())
+        fn unit_of(&self, _: &Address) -> Unit {
+            Unit("unit".to_owned())
         }
-        async fn read(
-            &self,
-            _: &[Address],
-        ) -> Result<strongroom::snapshot::Snapshot, strongroom::store::StoreError> {
-            Ok(strongroom::snapshot::Snapshot::default())
+        async fn read(&self, _: &[Address]) -> Result<Snapshot, StoreError> {
+            Ok(Snapshot::default())
         }
-        async fn write(
-            &self,
-            unit: &strongroom::snapshot::Unit,
-            _: Option<&strongroom::snapshot::Version>,
-            _: &strongroom::store::OperationId,
-            _: &[strongroom::plan::Change],
-        ) -> strongroom::store::Receipt {
+        async fn write(&self, unit: &Unit, _: Option<&Version>, _: &OperationId, _: &[Change]) -> Receipt {
             let unit = unit.clone();
             let done = strongroom::store::Applied { unit, version: None, request: None, overwrote: None };
-            strongroom::store::Receipt::Applied(done)
+            Receipt::Applied(done)
         }
     }
     let liar: Box<dyn Store> = Box::new(Liar);
