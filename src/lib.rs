@@ -39,7 +39,7 @@
 //! | talks | `cli` | clap, stdout, the process's environment |
 //! | use cases | [`apply`], [`backup`], [`init`] | order: journal, call, look, settle, verify; what a new project has |
 //! | adapters | [`store`], [`journal`], [`durable`], [`deliver`] | places, files |
-//! | pure | [`manifest`], [`plan`], [`render`], [`document`], [`seal`] | meaning; no I/O, no clock |
+//! | pure | [`manifest`], [`plan`], [`render`], [`exchange`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |
 
 // Words.
@@ -49,6 +49,7 @@ pub mod snapshot;
 
 // Pure.
 pub mod document;
+pub mod exchange;
 pub mod manifest;
 pub mod plan;
 pub mod render;

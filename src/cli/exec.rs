@@ -60,7 +60,8 @@ pub(super) fn run(ctx: &mut Context, args: &ExecArgs) -> Result<Exit> {
     Err(not_run(program, command.exec()).into())
 }
 
-fn variables(ctx: &Context, only: &[String]) -> Result<Vec<Variable>> {
+/// What a process is given, or those that `only` names.
+pub(super) fn variables(ctx: &Context, only: &[String]) -> Result<Vec<Variable>> {
     let manifest = &ctx.project()?.manifest;
     let environment = &ctx.environment()?.name;
     let only: Vec<Address> =

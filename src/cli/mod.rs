@@ -11,11 +11,14 @@ mod completions;
 mod context;
 mod delete;
 mod exec;
+mod export;
 mod get;
 mod git;
 mod harden;
 mod history;
 mod home;
+mod import;
+mod incoming;
 mod init;
 mod list;
 mod man;
@@ -113,6 +116,8 @@ enum Verb {
     Delete(delete::DeleteArgs),
     List(list::ListArgs),
     Render(render::RenderArgs),
+    Import(import::ImportArgs),
+    Export(export::ExportArgs),
     History(history::HistoryArgs),
     Status(status::StatusArgs),
     Backup(backup::BackupArgs),
@@ -134,6 +139,8 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Delete(args) => delete::run(ctx, args),
         Verb::List(args) => list::run(ctx, args),
         Verb::Render(args) => render::run(ctx, args),
+        Verb::Import(args) => import::run(ctx, args),
+        Verb::Export(args) => export::run(ctx, args),
         Verb::History(args) => history::run(ctx, args),
         Verb::Status(args) => status::run(ctx, args),
         Verb::Backup(args) => backup::run(ctx, args),

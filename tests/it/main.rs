@@ -6,6 +6,7 @@ mod bad_input;
 mod cli_backup;
 mod cli_basics;
 mod cli_change;
+mod cli_exchange;
 mod cli_exec;
 mod cli_init;
 mod cli_project;

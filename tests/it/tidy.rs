@@ -73,7 +73,7 @@ fn holds(rule: &str, violations: &[String]) {
 /// The layers of the crate, from the bottom up; a module may import its own layer and those below.
 const LAYERS: &[&[&str]] = &[
     &["secret", "name", "snapshot"],
-    &["manifest", "plan", "render", "seal", "document"],
+    &["manifest", "plan", "render", "seal", "document", "exchange"],
     &["durable", "deliver", "store", "journal"],
     &["apply", "rotate", "migrate", "policy", "backup", "import", "init"],
     &["cli"],
