@@ -5,7 +5,7 @@
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The mode of whatever may hold a secret: readable and writable by its owner alone.
@@ -20,15 +20,26 @@ pub struct Staged {
     target: PathBuf,
 }
 
-/// Writes and flushes new content beside its target, which is not touched.
+/// Writes and flushes new content beside its target, which is not touched. What a crash left of an earlier try is removed.
 pub fn stage(target: &Path, bytes: &[u8], mode: u32) -> io::Result<Staged> {
+    // What cannot be removed is no reason not to write.
+    let _ = sweep(target);
     let name = target.file_name().and_then(|name| name.to_str()).unwrap_or("file");
-    // Born private: the mode that the target asks for is set only once the content is in.
-    let mut file = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        .suffix(TEMPORARY)
-        .permissions(Permissions::from_mode(PRIVATE))
-        .tempfile_in(folder_of(target))?;
+    let mut file = loop {
+        // Born private: the mode that the target asks for is set only once the content is in.
+        let file = tempfile::Builder::new()
+            .prefix(&format!(".{name}."))
+            .suffix(TEMPORARY)
+            .permissions(Permissions::from_mode(PRIVATE))
+            .tempfile_in(folder_of(target))?;
+        // Held until the file is in its place, so that nobody takes it for what a crash left. Where the system has no
+        // locks, nobody removes anything.
+        let _ = file.as_file().lock();
+        if file.as_file().metadata()?.nlink() > 0 {
+            break file;
+        }
+        // Somebody who sweeps saw it before it was locked.
+    };
     file.write_all(bytes)?;
     if mode != PRIVATE {
         file.as_file().set_permissions(Permissions::from_mode(mode))?;
@@ -95,14 +106,15 @@ pub fn lock_file(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).mode(PRIVATE).open(path)
 }
 
-/// Removes what a crash left in a folder: temporary files of `path`. Call it while nobody else can be writing there.
+/// Removes the temporary files of `path` that a crash left, which may hold values; not those that a process is writing.
 pub fn sweep(path: &Path) -> io::Result<()> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(()) };
     let prefix = format!(".{name}.");
     for entry in std::fs::read_dir(folder_of(path))? {
         let entry = entry?;
         let left = entry.file_name();
-        if left.to_str().is_some_and(|left| left.starts_with(&prefix) && left.ends_with(TEMPORARY)) {
+        let ours = left.to_str().is_some_and(|left| left.starts_with(&prefix) && left.ends_with(TEMPORARY));
+        if ours && File::open(entry.path())?.try_lock().is_ok() {
             std::fs::remove_file(entry.path())?;
         }
     }
@@ -150,5 +162,15 @@ mod tests {
         }
         sweep(&path).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_another_process_is_writing_is_not_taken_for_what_a_crash_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("local.age");
+        let (one, two) = (stage(&path, b"one", PRIVATE).unwrap(), stage(&path, b"two", PRIVATE).unwrap());
+        one.publish().unwrap();
+        two.publish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
     }
 }

@@ -135,18 +135,16 @@ impl Vault {
             }
             waited += PAUSE;
         }
-        self.tidy().map_err(failed)?;
+        self.keep_from_git().map_err(failed)?;
         Ok(file)
     }
 
-    /// Under the lock: removes what a crash left, and sees to it that git does not take it either.
-    fn tidy(&self) -> io::Result<()> {
-        durable::sweep(&self.path)?;
+    /// Sees to it that git takes neither the lock nor what a crash leaves.
+    fn keep_from_git(&self) -> io::Result<()> {
         let folder = durable::folder_of(&self.path);
         let ignore = folder.join(".gitignore");
         // A vault that is a link to somewhere else must not hide that folder's other files from git.
         if folder.ends_with(".strongroom") && !ignore.exists() {
-            durable::sweep(&ignore)?;
             durable::replace(&ignore, IGNORED.as_bytes(), 0o644)?;
         }
         Ok(())
@@ -174,8 +172,13 @@ impl Vault {
     }
 
     fn flush(&self) -> Result<(), StoreError> {
-        durable::flush_folder(durable::folder_of(&self.path))
-            .map_err(|error| self.failed("was replaced, and its folder cannot be flushed", error))
+        match durable::flush_folder(durable::folder_of(&self.path)) {
+            // A write that came to nothing had no folder to make it last.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("was replaced, and its folder cannot be flushed", error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn change(&self, changes: &[Change]) -> Result<durable::Staged, StoreError> {
