@@ -2,11 +2,12 @@
 //!
 //! Owns the rule of where each value goes. A secret goes to home. A plain value goes into the manifest, where a change of
 //! it can be reviewed; but to home where a URL is derived from it, because it is then a part of a login that a rotation or
-//! another environment changes, or where it is too long to be read in a line. A URL that is composed of other variables
-//! is derived, if deriving gives exactly its bytes and nothing but its login makes it a secret.
+//! another environment changes, or where it is too long to be read in a line. What has the value of a secret in it is one
+//! too. A URL that is composed of other variables is derived, if deriving gives exactly its bytes and nothing but its login
+//! makes it a secret.
 
 use crate::init::layout;
-use crate::manifest::classify::{Verdict, classify};
+use crate::manifest::classify::{Verdict, classify, tells};
 use crate::manifest::derive::{self, TemplateOf};
 use crate::manifest::edit::NewKey;
 use crate::manifest::{Draft, DraftGroup, DraftRender, Instances, Manifest, UnknownName, VariablesError};
@@ -199,9 +200,13 @@ impl Survey {
         let mut derived: BTreeMap<Key, String> = derive::find_all(&values).into_iter().collect();
         derived.retain(|key, _| self.found.iter().any(|found| found.key == *key && found.may_be_derived()));
         let parts: BTreeSet<String> = derived.values().flat_map(|template| parts(template)).collect();
+        let secrets: Vec<&Found> = self.found.iter().filter(|found| found.secret()).collect();
+        let tells_one = |found: &Found| {
+            found.chosen.is_none() && secrets.iter().any(|secret| tells(&found.value, &secret.value))
+        };
         let kind = |found: &Found| match derived.get(&found.key) {
             Some(template) => Kind::Derived(template.clone()),
-            None if found.secret() => Kind::Secret,
+            None if found.secret() || tells_one(found) => Kind::Secret,
             None if parts.contains(found.key.as_str()) || !readable(&found.value) => Kind::Kept,
             None => Kind::Plain,
         };
@@ -282,6 +287,7 @@ impl Found {
             (Kind::Derived(template), None) => format!("made of {}", parts(template).join(", ")),
             (Kind::Kept, None) if !readable(&self.value) => "nothing about it looks secret; long".to_owned(),
             (Kind::Kept, None) => "a part of a derived URL".to_owned(),
+            (Kind::Secret, None) if !self.verdict.secret => "it has a secret's value in it".to_owned(),
             (Kind::Secret | Kind::Plain, None) => self.verdict.reason.to_owned(),
         }
     }

@@ -5,6 +5,8 @@
 
 use crate::name::Key;
 use crate::secret::Secret;
+use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
 
 /// What a variable is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,15 @@ pub fn classify(key: &Key, value: &Secret) -> Verdict {
         return secret("long and random");
     }
     plain("nothing about it looks secret")
+}
+
+/// Whether a value tells another one that is a secret: has it in it, as it is or percent-encoded.
+pub fn tells(value: &Secret, secret: &Secret) -> bool {
+    // A short one is in many a value by chance, and `postgres` is also the name of the database.
+    let telling = secret.len() >= 6 && !secret.expose().bytes().all(|byte| byte.is_ascii_lowercase());
+    let decoded = Zeroizing::new(percent_decode_str(value.expose()).collect::<Vec<u8>>());
+    let is_in = |bytes: &[u8]| bytes.windows(secret.len()).any(|part| part == secret.expose().as_bytes());
+    telling && (is_in(value.expose().as_bytes()) || is_in(&decoded))
 }
 
 /// Values that tell what they are, whatever their name.
@@ -163,6 +174,10 @@ fn by_url(name: &str, value: &str) -> Verdict {
         _ if ["password", "token", "secret", "key", "sig"].iter().any(told) => {
             secret("a URL with a key in it")
         }
+        // A password with a `/` of its own ends the part in which a login belongs, and is one all the same.
+        None if rest.rsplit_once('@').is_some_and(|(before, _)| before.contains(':')) => {
+            secret("a URL with what may be a password in it")
+        }
         _ => plain("a URL without a login"),
     }
 }
@@ -272,6 +287,15 @@ mod tests {
     }
 
     #[test]
+    fn a_value_with_a_secret_in_it_tells_it_in_either_spelling() {
+        let tells = |value: &str, secret: &str| {
+            tells(&Secret::new(value.to_owned()).unwrap(), &Secret::new(secret.to_owned()).unwrap())
+        };
+        assert!(tells("--login=me:pA/ss1", "pA/ss1") && tells("//me:pA%2Fss1@host", "pA/ss1"));
+        assert!(!tells("a1", "a1") && !tells("postgres", "postgres") && !tells("", "pA/ss1"));
+    }
+
+    #[test]
     fn the_value_tells_where_the_name_does_not() {
         for value in [
             "-----BEGIN RSA PRIVATE KEY-----\nx",
@@ -280,6 +304,7 @@ mod tests {
             "8f14e45fceea167a5a36dedd4bea2543",
             "redis://:pw@cache:6379/0",
             "https://hooks.example/?token=abc",
+            "https://me:with/a-slash@host.example/",
         ] {
             assert!(is_secret("THING", value));
         }
