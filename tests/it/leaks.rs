@@ -281,6 +281,27 @@ fn no_verb_tells_a_value_when_it_fails() {
 }
 
 #[test]
+fn a_project_that_is_made_from_a_file_tells_none_of_its_values() {
+    for rest in ["", "--dry-run", "--json", "--plain TOKEN", "--dialect compose", "--dry-run --json"] {
+        let env = TestEnv::in_memory().with("RUST_LOG", "trace");
+        let quoted = CANARY.replace(['"', '\\'], "_");
+        env.write(
+            "values.env",
+            format!(
+                "SECRET_KEY='{quoted}'\nURL='https://me:{quoted}@host.example/'\nOPTIONS='login {quoted}'\n"
+            ),
+        );
+        let words = format!("-vv --yes --non-interactive init --from-dotenv values.env {rest}");
+        let output = env.run(&words);
+        clean(&words, &output, Told::Nothing);
+        assert!(rest.contains("TOKEN") || output.code == Some(0), "{words}: {}", output.stderr);
+        let mut found = Vec::new();
+        spilled(&env.root(), &mut found);
+        assert_eq!(found, [env.path("values.env")], "{words}");
+    }
+}
+
+#[test]
 fn a_conflict_tells_where_the_values_are_and_not_what_they_are() {
     let env = project();
     let listed = env.run("operations --json").success();

@@ -286,3 +286,35 @@ fn a_file_system_that_tears_a_rename_is_noticed() {
     let why = story.case(at, How::Torn).unwrap_err();
     assert!(why.contains("the vault"), "{why}");
 }
+
+/// Whatever stops `init`, the files that it reads stay as they are, and the same `init` again ends well: with the identity,
+/// the manifest and every value.
+#[test]
+fn an_init_survives() {
+    const WORDS: &str = "--yes --non-interactive init --from-dotenv .env";
+    const DOTENV: &str = "SECRET_KEY=canary-secret\nAPI_TOKEN=canary-token\nDEBUG=1\n";
+    let world = World::bare();
+    world.env.write(".env", DOTENV);
+    let base = world.tree();
+    let (output, calls) = run(&world, WORDS, "", None);
+    let _ = output.success();
+    assert!(calls.len() > 40, "{calls:?}");
+    for (at, how) in cases(&calls) {
+        world.restore(&base);
+        let (output, _) = run(&world, WORDS, "", Some((at, how)));
+        let what = format!("{how:?} at {at} {:?}, then {}", calls[at - 1], output.stderr);
+        assert!(matches!(output.code, None | Some(0 | 1 | 7)), "{what}");
+        assert_eq!(world.env.read(".env"), DOTENV, "{what}");
+        // A journal is found by the manifest.
+        if world.env.path("strongroom.toml").exists() {
+            assert_eq!(world.env.run("--yes resume").code, Some(0), "{what}");
+        }
+        let again = world.env.run(WORDS);
+        assert_eq!(again.code, Some(0), "{what}, then {}", again.stderr);
+        for (key, value) in [("SECRET_KEY", "canary-secret"), ("API_TOKEN", "canary-token")] {
+            assert_eq!(world.env.run(&format!("get {key}")).stdout, value, "{what}");
+        }
+        let spilled = world.spilled();
+        assert_eq!(spilled, [world.env.path(".env")], "{what}");
+    }
+}

@@ -57,6 +57,11 @@ NEW = {{ secret = true, optional = true }}
         World { env, identities: Arc::new(identities) }
     }
 
+    /// A folder with nothing in it, and nobody's identity.
+    pub(super) fn bare() -> World {
+        World { env: TestEnv::in_memory(), identities: Arc::new(Identities::generate()) }
+    }
+
     pub(super) fn vault(&self) -> PathBuf {
         self.env.path(".strongroom/local.age")
     }
