@@ -15,6 +15,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 pub(super) const LINES: &str = "journal.jsonl";
@@ -55,7 +56,7 @@ pub struct Operation {
     progress: Progress,
     resumed: bool,
     recipients: Vec<Recipient>,
-    keys: Vec<std::sync::Arc<Identities>>,
+    keys: Vec<Arc<Identities>>,
     clock: fn() -> Timestamp,
     lines: File,
     _lock: File,
@@ -63,39 +64,24 @@ pub struct Operation {
 
 impl Operation {
     pub(super) fn begin(journal: &Journal, begin: &Begin<'_>) -> Result<Operation, JournalError> {
-        let host = std::sync::Arc::new(journal.host()?);
-        let now = (journal.outside.clock)();
-        let id = name((journal.outside.random)(), now);
+        let id = name((journal.outside.random)(), (journal.outside.clock)());
+        // Before the folder: an identity that cannot be made leaves nothing behind.
+        let host = Arc::new(journal.host()?);
         let folder = journal.folder.join(id.as_str());
         std::fs::create_dir(&folder).map_err(JournalError::io(&folder, "made"))?;
         let lock = lock(&folder, &id)?;
-        let lines = open_lines(&folder)?;
-        let mut operation = Operation {
-            id,
-            names: (journal.project.to_string(), journal.environment.to_string()),
-            command: begin.command.to_owned(),
-            undoes: begin.undoes.cloned(),
-            goes_on: begin.goes_on.map(str::to_owned),
-            key: FingerprintKey::new((journal.outside.random)()),
-            writes: Vec::new(),
-            locations: Vec::new(),
-            progress: Progress::default(),
-            resumed: false,
-            recipients: journal.recipients.iter().cloned().chain(host.recipients()).collect(),
-            keys: std::iter::once(host).chain(journal.identities.clone()).collect(),
-            clock: journal.outside.clock,
-            lines,
-            folder,
-            _lock: lock,
-        };
+        let mut operation = Operation::at(journal, id, host, lock)?;
+        operation.command = begin.command.to_owned();
+        operation.undoes = begin.undoes.cloned();
+        operation.goes_on = begin.goes_on.map(str::to_owned);
         operation.record(Step::Begun {
             format: FORMAT.to_owned(),
             version: VERSION,
             project: operation.names.0.clone(),
             environment: operation.names.1.clone(),
-            command: begin.command.to_owned(),
-            undoes: begin.undoes.cloned(),
-            goes_on: begin.goes_on.map(str::to_owned),
+            command: operation.command.clone(),
+            undoes: operation.undoes.clone(),
+            goes_on: operation.goes_on.clone(),
         })?;
         for folder in [&operation.folder, &journal.folder] {
             durable::flush_folder(folder).map_err(JournalError::io(folder, "flushed"))?;
@@ -115,33 +101,46 @@ impl Operation {
         let Some(Line { step: Step::Begun { command, undoes, goes_on, .. }, .. }) = parsed.first() else {
             return Err(JournalError::Unknown(id.to_string()));
         };
-        let lines = open_lines(&folder)?;
+        let mut operation = Operation::at(journal, id.clone(), Arc::new(journal.host()?), lock)?;
         // A line that a crash cut off was never written; the next one must not be glued to it.
         let whole = whole_length(&text);
         if whole < text.len() {
-            lines.set_len(whole as u64).map_err(JournalError::io(&path, "written"))?;
+            operation.lines.set_len(whole as u64).map_err(JournalError::io(&path, "written"))?;
         }
-        let host = std::sync::Arc::new(journal.host()?);
-        let mut operation = Operation {
-            id: id.clone(),
+        (operation.command, operation.undoes) = (command.clone(), undoes.clone());
+        operation.goes_on = goes_on.clone();
+        operation.progress = Progress::of(&parsed);
+        operation.resumed = true;
+        operation.load_plans(&parsed)?;
+        Ok(operation)
+    }
+
+    /// An operation in its locked folder, of which nothing is read or written yet.
+    fn at(
+        journal: &Journal,
+        id: OperationId,
+        host: Arc<Identities>,
+        lock: File,
+    ) -> Result<Operation, JournalError> {
+        let folder = journal.folder.join(id.as_str());
+        Ok(Operation {
+            id,
             names: (journal.project.to_string(), journal.environment.to_string()),
-            command: command.clone(),
-            undoes: undoes.clone(),
-            goes_on: goes_on.clone(),
+            command: String::new(),
+            undoes: None,
+            goes_on: None,
             key: FingerprintKey::new((journal.outside.random)()),
             writes: Vec::new(),
             locations: Vec::new(),
-            progress: Progress::of(&parsed),
-            resumed: true,
+            progress: Progress::default(),
+            resumed: false,
             recipients: journal.recipients.iter().cloned().chain(host.recipients()).collect(),
             keys: std::iter::once(host).chain(journal.identities.clone()).collect(),
             clock: journal.outside.clock,
-            lines,
+            lines: open_lines(&folder)?,
             folder,
             _lock: lock,
-        };
-        operation.load_plans(&parsed)?;
-        Ok(operation)
+        })
     }
 
     fn load_plans(&mut self, lines: &[Line]) -> Result<(), JournalError> {
