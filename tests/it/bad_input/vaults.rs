@@ -214,6 +214,23 @@ fn values_of_seventy_kilobytes_come_back_byte_for_byte() {
 }
 
 #[test]
+fn a_value_that_is_too_long_for_a_line_of_dockers_is_refused_and_no_file_is_touched() {
+    let project = Project::new();
+    let target = |name: &str, dialect: &str| {
+        format!("[render.{name}]\nfile = \"{name}.env\"\ndialect = \"{dialect}\"\ngroups = [\"app\"]\n")
+    };
+    let manifest = project.env.read("strongroom.toml") + &target("a", "json") + &target("b", "docker");
+    project.env.write("strongroom.toml", manifest);
+    let _ = project.env.run("render").success();
+    let files = || [project.env.read("a.env"), project.env.read("b.env")];
+    let before = files();
+    let _ = project.env.run_with_stdin("--yes set TOKEN", "0123456789".repeat(7_000)).success();
+    let stderr = project.env.run("render").failure(1);
+    assert!(stderr.contains("TOKEN") && stderr.contains("docker") && !stderr.contains("01234"), "{stderr}");
+    assert_eq!(files(), before);
+}
+
+#[test]
 fn values_that_no_environment_can_hold_are_refused_with_their_position() {
     let project = Project::new();
     let before = fs::read(project.path()).unwrap();

@@ -173,7 +173,7 @@ fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String>
 }
 
 /// Everything that may go wrong at each of these calls.
-fn cases(calls: &[Call]) -> Vec<(usize, How)> {
+pub(super) fn cases(calls: &[Call]) -> Vec<(usize, How)> {
     let mut cases = Vec::new();
     for (index, call) in calls.iter().enumerate() {
         cases.extend([How::Before, How::After, How::Eio, How::Full].map(|how| (index + 1, how)));
@@ -263,6 +263,18 @@ fn a_set_of_a_key_that_has_a_value_survives_and_so_do_its_resume_and_its_undo() 
 fn a_delete_survives_and_so_do_its_resume_and_its_undo() {
     let count = survives(&World::new(), "--yes delete OLD", "", true);
     assert!(count.first > 110 && count.states >= 5 && count.nested > 300, "{count:?}");
+}
+
+/// Several keys at once: one changed, one deleted and one made since the backup.
+#[test]
+fn a_restore_of_a_backup_survives() {
+    let world = World::new();
+    let _ = world.env.run("backup create").success();
+    let _ = world.env.run_with_stdin("--yes set OLD", "canary-newer").success();
+    let _ = world.env.run("--yes delete OTHER").success();
+    let _ = world.env.run_with_stdin("--yes set NEW", "canary-new").success();
+    let count = survives(&world, "--yes backup restore 2 --prune", "", false);
+    assert!(count.first > 110 && count.states >= 5, "{count:?}");
 }
 
 /// A finished operation that is undone: what was left may be finished, or undone in its turn.

@@ -6,6 +6,7 @@
 use super::shim::{Call, How, run};
 use super::world::World;
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is in memory only.
@@ -86,6 +87,24 @@ fn everything_is_flushed_before_the_vault_is_replaced_and_at_the_end() {
             );
             assert_eq!(unflushed(&calls, &world.vault()), Vec::<String>::new(), "{words}");
         }
+    }
+}
+
+/// Also what is written without a journal lasts once the command says that it is done.
+#[test]
+fn files_that_are_made_are_flushed_when_the_command_ends() {
+    let world = World::bare();
+    world.env.write(".env", "SECRET_KEY=canary-secret\n");
+    let init = "--yes --non-interactive init --from-dotenv .env";
+    let (output, calls) = run(&world, init, "", None);
+    let _ = output.success();
+    assert_eq!(unflushed(&calls, &world.vault()), Vec::<String>::new(), "init");
+    fs::write(world.env.path(".env"), "").unwrap();
+    for words in ["backup create", "render"] {
+        let (output, calls) = run(&world, words, "", None);
+        let _ = output.success();
+        assert!(calls.iter().any(|call| call.name == "rename"), "{words}: {calls:?}");
+        assert_eq!(unflushed(&calls, &world.vault()), Vec::<String>::new(), "{words}");
     }
 }
 
