@@ -74,7 +74,8 @@ pub(super) fn run(ctx: &mut Context, args: &InitArgs) -> Result<Exit> {
     if let Some(present) = &site.present
         && *present != new.text
     {
-        return Err(site.taken().into());
+        let joins = new.key.new && readings.is_empty();
+        return if joins { join(ctx, &new.key) } else { Err(site.taken().into()) };
     }
     new.tell(ctx, &site, &survey)?;
     if ctx.dry_run() {
@@ -107,7 +108,7 @@ struct Site {
 impl Site {
     fn of(ctx: &Context) -> Result<Site> {
         let manifest = ctx.named_manifest().map_or_else(|| PathBuf::from(MANIFEST), Path::to_owned);
-        let folder = durable::folder_of(&manifest).to_owned();
+        let folder = manifest.parent().map(Path::to_owned).unwrap_or_default();
         let absolute = normal(&folder)
             .map_err(|error| Stop::new(Exit::Failed, "cannot tell the working folder").because(error))?;
         let present = match fs::read(&manifest) {
@@ -283,6 +284,31 @@ impl OwnKey {
             Stop::new(Exit::Failed, message).because(error).into()
         })
     }
+}
+
+/// Makes an identity for somebody who comes to a project that is there.
+fn join(ctx: &Context, key: &OwnKey) -> Result<Exit> {
+    if ctx.dry_run() {
+        ctx.ui.note(&format!("dry run: would make the identity {}, and nothing else", key.path.display()));
+        return Ok(Exit::Done);
+    }
+    ctx.ui.approve("There is a project here. Make an identity, to open its vault with?", None)?;
+    key.keep()?;
+    let recipient = key.recipients().join(" ");
+    ctx.ui.note(&format!("made the identity {}; keep a copy of it", key.path.display()));
+    ctx.ui.note(&format!(
+        "ask somebody who can open the vault to run `strongroom recipients add {recipient}` and to share the result"
+    ));
+    if ctx.ui.json() {
+        ctx.ui.document("identity", &Joined { identity: key.path.display().to_string(), recipient })?;
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Joined {
+    identity: String,
+    recipient: String,
 }
 
 /// A project that is not written yet.

@@ -10,6 +10,7 @@ mod complete;
 mod completions;
 mod context;
 mod delete;
+mod edit;
 mod exec;
 mod export;
 mod get;
@@ -24,6 +25,7 @@ mod list;
 mod man;
 mod operations;
 mod prompt;
+mod recipients;
 mod render;
 mod report;
 mod schema;
@@ -113,6 +115,7 @@ enum Verb {
     Init(init::InitArgs),
     Get(get::GetArgs),
     Set(set::SetArgs),
+    Edit(edit::EditArgs),
     Delete(delete::DeleteArgs),
     List(list::ListArgs),
     Render(render::RenderArgs),
@@ -123,6 +126,7 @@ enum Verb {
     Backup(backup::BackupArgs),
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
+    Recipients(recipients::RecipientsArgs),
     Operations(operations::OperationsArgs),
     Resume(operations::ResumeArgs),
     Undo(operations::UndoArgs),
@@ -136,6 +140,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Init(args) => init::run(ctx, args),
         Verb::Get(args) => get::run(ctx, args),
         Verb::Set(args) => set::run(ctx, args),
+        Verb::Edit(args) => edit::run(ctx, args),
         Verb::Delete(args) => delete::run(ctx, args),
         Verb::List(args) => list::run(ctx, args),
         Verb::Render(args) => render::run(ctx, args),
@@ -145,6 +150,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Status(args) => status::run(ctx, args),
         Verb::Backup(args) => backup::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),
+        Verb::Recipients(args) => recipients::run(ctx, args),
         Verb::Operations(args) => operations::list(ctx, args),
         Verb::Resume(args) => operations::resume(ctx, args),
         Verb::Undo(args) => operations::undo(ctx, args),
