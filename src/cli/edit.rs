@@ -112,11 +112,7 @@ async fn run_editor(editor: &OsString, path: &Path) -> Result<ExitStatus> {
         (signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::quit()).map_err(failed)?);
     let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     let mut hung_up = signal(SignalKind::hangup()).map_err(failed)?;
-    // As git does: what is in EDITOR may have arguments.
-    let mut line = editor.clone();
-    line.push(" \"$@\"");
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(line).arg("editor").arg(path);
+    let mut command = command(editor, path);
     let mut child = command
         .spawn()
         .map_err(|error| Stop::new(Exit::NotFound, "cannot start the editor").because(error))?;
@@ -130,6 +126,19 @@ async fn run_editor(editor: &OsString, path: &Path) -> Result<ExitStatus> {
             Err(Stop::new(Exit::Interrupted, "ended while the value was edited; nothing was changed").into())
         }
     }
+}
+
+/// What is in EDITOR may have arguments, so the shell reads it; it makes room for the editor, because a shell that waits
+/// would be ended by the Ctrl-C that is the editor's. `NAME=value editor` is no command that can take its place.
+fn command(editor: &OsString, path: &Path) -> Command {
+    let sets_variables =
+        editor.to_string_lossy().split_whitespace().next().is_some_and(|word| word.contains('='));
+    let mut line = OsString::from(if sets_variables { "" } else { "exec " });
+    line.push(editor);
+    line.push(" \"$@\"");
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(line).arg("editor").arg(path);
+    command
 }
 
 /// Asks before the change. Waiting for the editor left Ctrl-C without its usual effect, so it is looked for here.

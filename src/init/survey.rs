@@ -1,8 +1,9 @@
 //! What the variables of .env files are: secret, plain or derived, in which group, for which files.
 //!
 //! Owns the rule of where each value goes. A secret goes to home. A plain value goes into the manifest, where a change of
-//! it can be reviewed; but to home where a URL is derived from it, because it is then a part of a login that a rotation or
-//! another environment changes, or where it is too long to be read in a line. What has the value of a secret in it is one
+//! it can be reviewed; but to home where it belongs to a login (a URL is derived from it, or it is called like a password
+//! next to it: RDS_USERNAME beside RDS_PASSWORD), because a rotation and another environment change it, or where it is too
+//! long to be read in a line. What has the value of a secret in it is one
 //! too. A URL that is composed of other variables is derived, if deriving gives exactly its bytes and nothing but its login
 //! makes it a secret.
 
@@ -19,6 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A plain value longer than this is no setting that somebody reviews in a line of the manifest.
 const READABLE: usize = 200;
+
+/// How the names of passwords end.
+const PASSWORDS: [&str; 4] = ["PASSWORD", "PASSWD", "PASS", "PWD"];
 
 /// A file as it was read.
 #[derive(Debug)]
@@ -187,7 +191,7 @@ impl Survey {
         let kinds = self.kinds();
         let row = |(found, kind): (&Found, Kind)| Row {
             address: found.address(),
-            reason: found.reason(&kind),
+            reason: found.reason(&kind, self.password_beside(found)),
             kind,
             files: found.files.iter().map(|file| self.files[*file].0.clone()).collect(),
         };
@@ -207,10 +211,22 @@ impl Survey {
         let kind = |found: &Found| match derived.get(&found.key) {
             Some(template) => Kind::Derived(template.clone()),
             None if found.secret() || tells_one(found) => Kind::Secret,
-            None if parts.contains(found.key.as_str()) || !readable(&found.value) => Kind::Kept,
+            None if parts.contains(found.key.as_str()) => Kind::Kept,
+            None if self.password_beside(found).is_some() || !readable(&found.value) => Kind::Kept,
             None => Kind::Plain,
         };
         self.found.iter().map(kind).collect()
+    }
+
+    /// The password of the login that a variable belongs to, as its name tells.
+    fn password_beside(&self, found: &Found) -> Option<&Key> {
+        let belongs = |other: &&Found| {
+            let name = other.key.as_str();
+            let prefix = PASSWORDS.iter().find_map(|end| name.strip_suffix(end));
+            let starts = |prefix: &str| prefix.ends_with('_') && found.key.as_str().starts_with(prefix);
+            other.secret() && other.key != found.key && prefix.is_some_and(starts)
+        };
+        self.found.iter().find(belongs).map(|other| &other.key)
     }
 
     /// What home is to hold.
@@ -281,12 +297,15 @@ impl Found {
         self.chosen.is_none() && !classify(&self.key, &harmless).secret
     }
 
-    fn reason(&self, kind: &Kind) -> String {
+    fn reason(&self, kind: &Kind, password: Option<&Key>) -> String {
         match (kind, self.chosen) {
             (_, Some(_)) => "you said so".to_owned(),
             (Kind::Derived(template), None) => format!("made of {}", parts(template).join(", ")),
-            (Kind::Kept, None) if !readable(&self.value) => "nothing about it looks secret; long".to_owned(),
-            (Kind::Kept, None) => "a part of a derived URL".to_owned(),
+            (Kind::Kept, None) => match password {
+                Some(password) => format!("goes with {password}"),
+                None if !readable(&self.value) => format!("{}; long", self.verdict.reason),
+                None => "a part of a derived URL".to_owned(),
+            },
             (Kind::Secret, None) if !self.verdict.secret => "it has a secret's value in it".to_owned(),
             (Kind::Secret | Kind::Plain, None) => self.verdict.reason.to_owned(),
         }

@@ -34,6 +34,7 @@ pub(crate) fn systemd_library() -> Option<PathBuf> {
 fn package(program: &str) -> &str {
     match program {
         "docker" => "docker.io",
+        "ssh-keygen" => "openssh-client",
         "psql" | "initdb" | "postgres" | "pg_ctl" => "postgresql",
         other => other,
     }
