@@ -379,3 +379,49 @@ pub fn prove(
     let keys: BTreeSet<Key> = read.flat_map(|read| differing(&read, &reading.variables)).collect();
     if keys.is_empty() { Ok(()) } else { Err(Lost::Differs { file, keys: keys.into_iter().collect() }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survey(texts: &[(&str, &str)]) -> Survey {
+        let read = |(file, text): &(&str, &str)| Reading::agreed((*file).to_owned(), text).unwrap();
+        Survey::of(&texts.iter().map(read).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn kind(survey: &Survey, name: &str) -> Kind {
+        survey.rows().into_iter().find(|row| row.address.key.as_str() == name).unwrap().kind
+    }
+
+    #[test]
+    fn a_url_that_is_secret_for_its_name_is_not_shown_in_a_template() {
+        let text = "CHAT_HOST=chat.example\nCHAT_WEBHOOK_URL=https://chat.example/invented\n";
+        assert_eq!(kind(&survey(&[(".env", text)]), "CHAT_WEBHOOK_URL"), Kind::Secret);
+    }
+
+    #[test]
+    fn a_derived_url_that_somebody_calls_wrong_is_a_secret_and_its_parts_are_free() {
+        let mut survey = survey(&[(".env", "CACHE_HOST=c.example\nCACHE_URL=redis://c.example/0\n")]);
+        assert_eq!(kind(&survey, "CACHE_URL"), Kind::Derived("redis://{CACHE_HOST}/0".to_owned()));
+        assert_eq!(kind(&survey, "CACHE_HOST"), Kind::Kept);
+        survey.toggle("CACHE_URL").unwrap();
+        assert_eq!((kind(&survey, "CACHE_URL"), kind(&survey, "CACHE_HOST")), (Kind::Secret, Kind::Plain));
+        survey.toggle("CACHE_URL").unwrap();
+        assert_eq!(kind(&survey, "CACHE_URL"), Kind::Plain);
+        assert!(survey.toggle("CACHE_ULR").unwrap_err().to_string().contains("`CACHE_URL`"));
+    }
+
+    #[test]
+    fn what_belongs_to_a_login_lives_with_its_password() {
+        let survey = survey(&[(".env", "DB_PASSWORD=invented\nDB_USER=app\nDBX=1\nUSER=app\n")]);
+        assert_eq!(kind(&survey, "DB_USER"), Kind::Kept);
+        assert_eq!((kind(&survey, "DBX"), kind(&survey, "USER")), (Kind::Plain, Kind::Plain));
+    }
+
+    #[test]
+    fn a_file_is_rendered_for_compose_unless_it_cannot_be() {
+        let dialect = |text: &str| Reading::agreed(".env".to_owned(), text).unwrap().dialect;
+        assert_eq!(dialect("A=1\nB='x y'\n"), Dialect::Compose);
+        assert_eq!(dialect(""), Dialect::Compose);
+    }
+}

@@ -64,12 +64,13 @@ fn a_run_that_is_terminated_takes_its_file_and_the_editor_with_it() {
 
 #[test]
 fn on_a_terminal_ctrl_c_is_the_editors_and_at_the_question_it_ends_the_run() {
-    let env = project("trap 'echo caught' INT\nprintf other > \"$1\"\necho ready\nread line");
+    let env = project(
+        "trap 'caught=1; echo caught' INT\nprintf other > \"$1\"\necho ready\nuntil [ $caught ]; do read line; done\nexit 0",
+    );
     let mut terminal = env.terminal("edit TOKEN");
     terminal.expect("ready");
     terminal.type_raw("\u{3}");
     terminal.expect("caught");
-    terminal.type_line("");
     terminal.expect("Change app/TOKEN in `local`? [y/N]");
     terminal.type_raw("\u{3}");
     let (shown, code) = terminal.end();

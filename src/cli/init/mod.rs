@@ -4,6 +4,9 @@
 //! identity, the manifest, .gitignore, and the values by the journal like every change. Run again after it was cut short,
 //! it goes on where it stopped; where the project is another one, it stops and says so.
 
+mod own_key;
+mod site;
+
 use super::context::{Context, MANIFEST};
 use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
@@ -13,18 +16,17 @@ use crate::manifest::{Manifest, new_manifest};
 use crate::name::{Address, Environment};
 use crate::plan::{Desired, Want};
 use crate::render::{Dialect, Disagreement};
-use crate::seal::{Identities, Recipient};
 use crate::secret::Secret;
 use crate::snapshot::{Entry, Snapshot};
 use anyhow::Result;
 use clap::{Args, ValueHint};
+use own_key::{OwnKey, join};
 use serde::Serialize;
+use site::Site;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Make a new project here: identity, manifest, vault
@@ -93,73 +95,6 @@ pub(super) fn run(ctx: &mut Context, args: &InitArgs) -> Result<Exit> {
     prove_again(ctx, &readings)?;
     ctx.ui.note(&next(&new, &readings));
     Ok(Exit::Done)
-}
-
-/// Where the project is to be.
-struct Site {
-    manifest: PathBuf,
-    folder: PathBuf,
-    /// The folder, from the root on.
-    absolute: PathBuf,
-    /// The manifest that is there already.
-    present: Option<String>,
-}
-
-impl Site {
-    fn of(ctx: &Context) -> Result<Site> {
-        let manifest = ctx.named_manifest().map_or_else(|| PathBuf::from(MANIFEST), Path::to_owned);
-        let folder = manifest.parent().map(Path::to_owned).unwrap_or_default();
-        let absolute = normal(&folder)
-            .map_err(|error| Stop::new(Exit::Failed, "cannot tell the working folder").because(error))?;
-        let present = match fs::read(&manifest) {
-            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                let message = format!("cannot read {}", manifest.display());
-                return Err(Stop::new(Exit::Failed, message).because(error).into());
-            }
-        };
-        Ok(Site { manifest, folder, absolute, present })
-    }
-
-    fn taken(&self) -> Stop {
-        Stop::usage(format!("there is a manifest already: {}", self.manifest.display()))
-            .hint("`strongroom import FILE --add` brings the variables of a file into it")
-            .hint("to begin anew, move it away first")
-    }
-
-    /// A file's path from the folder of the project on, as a manifest has it.
-    fn inside(&self, file: &Path) -> Result<String> {
-        let absolute = normal(file).map_err(|error| {
-            Stop::new(Exit::Failed, format!("cannot find {}", file.display())).because(error)
-        })?;
-        let outside = || {
-            Stop::usage(format!("{} is not in the project's folder", file.display()))
-                .hint("make the project in a folder above all of its files")
-        };
-        let inside = absolute.strip_prefix(&self.absolute).map_err(|_| outside())?;
-        let text =
-            inside.to_str().filter(|text| !text.contains(['{', '}']) && !text.contains(char::is_control));
-        let odd = || {
-            Stop::usage(format!("a render target cannot be called {}", file.display()))
-                .hint("rename the file")
-        };
-        Ok(text.ok_or_else(odd)?.to_owned())
-    }
-}
-
-/// An absolute path without `.` and `..`.
-fn normal(path: &Path) -> io::Result<PathBuf> {
-    let mut normal = PathBuf::new();
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    for component in std::path::absolute(path)?.components() {
-        match component {
-            Component::ParentDir => drop(normal.pop()),
-            Component::CurDir => {}
-            Component::RootDir | Component::Normal(_) | Component::Prefix(_) => normal.push(component),
-        }
-    }
-    Ok(normal)
 }
 
 fn read_all(site: &Site, args: &InitArgs) -> Result<Vec<Reading>> {
@@ -243,72 +178,6 @@ fn told(kind: &Kind) -> (&'static str, &'static str, Tone) {
         Kind::Plain => ("plain", "manifest", Tone::Plain),
         Kind::Derived(_) => ("derived", "", Tone::Good),
     }
-}
-
-/// The identity that opens the vault: one that is there, or a new one that is not on disk yet.
-struct OwnKey {
-    path: PathBuf,
-    identities: Arc<Identities>,
-    new: bool,
-}
-
-impl OwnKey {
-    fn of(ctx: &Context) -> Result<OwnKey> {
-        let path = ctx.identity_path()?;
-        let there = match fs::symlink_metadata(&path) {
-            Ok(_) => ctx.identities()?,
-            Err(_) => None,
-        };
-        Ok(match there {
-            Some(identities) => OwnKey { path, identities, new: false },
-            None => OwnKey { path, identities: Arc::new(Identities::generate()), new: true },
-        })
-    }
-
-    fn recipients(&self) -> Vec<String> {
-        self.identities.recipients().iter().map(Recipient::to_string).collect()
-    }
-
-    /// Puts a new identity on disk; one that somebody else put there meanwhile is not overwritten.
-    fn keep(&self) -> Result<()> {
-        if !self.new {
-            return Ok(());
-        }
-        let make = || {
-            durable::create_folder(durable::folder_of(&self.path))?;
-            durable::create(&self.path, self.identities.to_file().as_bytes(), durable::PRIVATE)
-        };
-        make().map_err(|error| {
-            let message =
-                format!("cannot make the identity {}; nothing else was written", self.path.display());
-            Stop::new(Exit::Failed, message).because(error).into()
-        })
-    }
-}
-
-/// Makes an identity for somebody who comes to a project that is there.
-fn join(ctx: &Context, key: &OwnKey) -> Result<Exit> {
-    if ctx.dry_run() {
-        ctx.ui.note(&format!("dry run: would make the identity {}, and nothing else", key.path.display()));
-        return Ok(Exit::Done);
-    }
-    ctx.ui.approve("There is a project here. Make an identity, to open its vault with?", None)?;
-    key.keep()?;
-    let recipient = key.recipients().join(" ");
-    ctx.ui.note(&format!("made the identity {}; keep a copy of it", key.path.display()));
-    ctx.ui.note(&format!(
-        "ask somebody who can open the vault to run `strongroom recipients add {recipient}` and to share the result"
-    ));
-    if ctx.ui.json() {
-        ctx.ui.document("identity", &Joined { identity: key.path.display().to_string(), recipient })?;
-    }
-    Ok(Exit::Done)
-}
-
-#[derive(Serialize)]
-struct Joined {
-    identity: String,
-    recipient: String,
 }
 
 /// A project that is not written yet.
@@ -428,27 +297,6 @@ impl NewProject {
             })?;
         }
         Ok(())
-    }
-}
-
-impl Site {
-    /// The .gitignore, a link followed, with the mode that it has or is to have.
-    fn gitignore(&self) -> (PathBuf, u32) {
-        let path = self.folder.join(".gitignore");
-        let path = path.canonicalize().unwrap_or(path);
-        let mode = path.metadata().map_or(0o644, |metadata| metadata.permissions().mode() & 0o7777);
-        (path, mode)
-    }
-
-    fn ignored(&self) -> Result<String> {
-        let (path, _) = self.gitignore();
-        match fs::read_to_string(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                let message = format!("cannot read {}; nothing was written", path.display());
-                Err(Stop::new(Exit::Failed, message).because(error).into())
-            }
-            text => Ok(text.unwrap_or_default()),
-        }
     }
 }
 
