@@ -307,6 +307,32 @@ fn a_project_that_is_made_from_a_file_tells_none_of_its_values() {
 }
 
 #[test]
+fn an_edited_value_is_told_by_nobody_and_its_file_is_gone_however_the_editor_ends() {
+    let mut env = project().with("RUST_LOG", "trace");
+    let runtime = env.root().join("runtime");
+    fs::create_dir(&runtime).unwrap();
+    env.set("XDG_RUNTIME_DIR", &runtime);
+    let editors: [(&str, i32); 6] = [
+        ("true", 0),
+        ("printf more >>", 0),
+        ("false", 1),
+        ("does-not-exist", 1),
+        ("printf '\\377' >>", 1),
+        ("kill -9 $$; :", 1),
+    ];
+    for (editor, code) in editors {
+        env.set("EDITOR", editor);
+        let output = env.run("-vv --yes edit TOKEN");
+        clean(editor, &output, Told::Nothing);
+        assert_eq!(output.code, Some(code), "{editor}: {}", output.stderr);
+        let mut found = Vec::new();
+        spilled(&env.root(), &mut found);
+        assert_eq!(found, Vec::<PathBuf>::new(), "{editor}");
+        assert_eq!(fs::read_dir(&runtime).unwrap().count(), 0, "{editor}");
+    }
+}
+
+#[test]
 fn a_conflict_tells_where_the_values_are_and_not_what_they_are() {
     let env = project();
     let listed = env.run("operations --json").success();

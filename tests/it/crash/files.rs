@@ -5,6 +5,7 @@ use super::matrix::cases;
 use super::shim::run;
 use super::world::World;
 use std::fs;
+use strongroom::seal::{self, Identities};
 
 /// A world whose values are rendered to a file, which is of an older value.
 fn rendered() -> World {
@@ -71,5 +72,36 @@ fn a_backup_that_is_listed_is_whole() {
         let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
         let whole = names.filter(|name| name.to_string_lossy().ends_with(".age")).count();
         assert_eq!(whole, backups.len() + 1, "{what}");
+    }
+}
+
+/// The manifest first, then the vault: in between, the vault opens for those of before, and the same command finishes.
+#[test]
+fn a_recipient_that_is_added_shuts_nobody_out() {
+    let world = World::new();
+    let ada = Identities::generate();
+    let words = format!("--yes recipients add {}", ada.recipients()[0]);
+    let (base, values) = (world.tree(), world.values().unwrap());
+    let opens = || {
+        let sealed = fs::read(world.vault()).unwrap();
+        seal::open(&sealed, &ada).is_ok()
+    };
+    assert!(!opens());
+    let (output, calls) = run(&world, &words, "", None);
+    let _ = output.success();
+    assert!(opens() && calls.len() >= 8, "{calls:?}");
+    for (at, how) in cases(&calls) {
+        world.restore(&base);
+        let (output, _) = run(&world, &words, "", Some((at, how)));
+        let what = format!("{how:?} at {at} {:?}, then {}", calls[at - 1], output.stderr);
+        assert!(matches!(output.code, None | Some(0 | 1)), "{what}");
+        assert!(output.code != Some(0) || opens(), "{what}");
+        assert_eq!(world.values(), Ok(values.clone()), "{what}");
+        assert_eq!(world.env.run("get OLD").stdout, values["OLD"], "{what}");
+        assert_eq!(world.env.run_with_stdin("--yes set NEW", "canary-new").code, Some(0), "{what}");
+        let again = world.env.run(&words);
+        assert_eq!(again.code, Some(0), "{what}, then {}", again.stderr);
+        assert!(opens() && world.env.run("recipients list").stdout.contains("age1"), "{what}");
+        assert_eq!(world.spilled(), Vec::<std::path::PathBuf>::new(), "{what}");
     }
 }
