@@ -48,8 +48,8 @@ impl Context {
         })
     }
 
-    /// Shows a plan, asks, and does `work`, which carries it out, in a new operation or in the one that is resumed. Nothing happens where the plan is empty, and under
-    /// `--dry-run`.
+    /// Shows a plan, asks, and does `work`, which carries it out: in a new operation, or in the one that is resumed.
+    /// Nothing happens where the plan is empty, and under `--dry-run`.
     pub(super) fn carry_out(
         &self,
         (command, resumed): (&str, Option<&OperationId>),

@@ -33,8 +33,6 @@ pub(super) enum Exit {
     Conflict = 6,
     /// Stopped midway or not verified; the journal is kept and `strongroom resume` goes on.
     Midway = 7,
-    /// A person must act, such as authorise again.
-    Person = 8,
     /// A lease is held, or an environment is updating.
     Busy = 9,
     /// As shells say it: `exec` found the command and may not run it.

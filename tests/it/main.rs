@@ -16,6 +16,8 @@ mod cli_render;
 mod cli_status;
 mod consumers;
 mod crash;
+mod docs;
+mod examples;
 mod leaks;
 mod manifest;
 mod pipe;
