@@ -190,6 +190,7 @@ const FOLLOWED_BY: &[&str] = &[
     "restore 2",
     "values.env",
     "values.env --dialect compose",
+    "values.env --dialect compose --add",
     "values.json",
     "values.broken",
     "--format shell",

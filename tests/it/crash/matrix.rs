@@ -9,6 +9,7 @@ use super::shim::{Call, How, run};
 use super::world::{Tree, Values, World};
 use crate::support::env::Output;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use strongroom::journal::{Standing, Summary};
 
 /// A changing command, and what may be there before and after it.
@@ -263,6 +264,23 @@ fn a_set_of_a_key_that_has_a_value_survives_and_so_do_its_resume_and_its_undo() 
 fn a_delete_survives_and_so_do_its_resume_and_its_undo() {
     let count = survives(&World::new(), "--yes delete OLD", "", true);
     assert!(count.first > 110 && count.states >= 5 && count.nested > 300, "{count:?}");
+}
+
+/// Many keys at once: two that have a value, and two hundred that are new.
+#[test]
+fn an_import_of_many_keys_survives() {
+    let world = World::new();
+    let mut manifest = world.env.read("strongroom.toml");
+    let mut values = serde_json::json!({"OLD": "canary-newer", "OTHER": "canary-newest"});
+    for number in 0..200 {
+        manifest += &format!("KEY_{number} = {{ secret = true, optional = true }}\n");
+        values[format!("KEY_{number}")] = format!("canary-{number}").into();
+    }
+    world.env.write("strongroom.toml", manifest);
+    // Beside the folders that are searched for values.
+    fs::write(world.env.home("values.json"), values.to_string()).unwrap();
+    let count = survives(&world, "--yes import ../home/values.json", "", false);
+    assert!(count.first > 110 && count.states >= 5, "{count:?}");
 }
 
 /// Several keys at once: one changed, one deleted and one made since the backup.
