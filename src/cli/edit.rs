@@ -31,9 +31,9 @@ Examples:
   strongroom edit TLS_KEY
   EDITOR='code --wait' strongroom edit XERO_DATA
 
-The editor works on a file that is in memory only and is removed afterwards; what the editor itself keeps elsewhere (undo
-files, a clipboard) is not ours to remove. Many editors end a file with a line end: one that the value did not have before
-is taken off.")]
+The editor works on a file that is in memory only and is removed afterwards; what the editor
+itself keeps elsewhere (undo files, a clipboard) is not ours to remove. Many editors end a file
+with a line end: one that the value did not have before is taken off.")]
 pub(super) struct EditArgs {
     /// KEY, group/KEY or group/instance/KEY
     #[arg(value_name = "KEY", add = complete::addresses())]

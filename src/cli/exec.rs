@@ -24,9 +24,9 @@ Examples:
   strongroom -e prod exec --only DATABASE_URL -- sh -c 'psql \"$DATABASE_URL\"'
   strongroom exec --pristine -- env
 
-The command gets what the manifest declares for the environment on top of what strongroom itself was given, without
-STRONGROOM_*. With --dry-run the names are listed and nothing is run.
-Exit codes are the command's; 127 where it is not found, 126 where it cannot be run."
+The command gets what the manifest declares for the environment on top of what strongroom itself
+was given, without STRONGROOM_*. With --dry-run the names are listed and nothing is run. Exit
+codes are the command's; 127 where it is not found, 126 where it cannot be run."
 )]
 pub(super) struct ExecArgs {
     /// Give only these: KEY, group/KEY or group/instance/KEY; several with commas, or by repeating the flag

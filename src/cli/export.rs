@@ -25,8 +25,9 @@ Examples:
   strongroom export --format chamber | chamber import dev-app -
   set -a; eval \"$(strongroom export --format shell)\"
 
-What is printed is what `exec` gives a process: the same names, without operators' values. A value that the format cannot
-hold is refused by name. The values are in the clear: `strongroom backup` is for keeping them.")]
+What is printed is what `exec` gives a process: the same names, without operators' values. A
+value that the format cannot hold is refused by name. The values are in the clear: `strongroom
+backup` is for keeping them.")]
 pub(super) struct ExportArgs {
     /// What to write
     #[arg(short, long, value_name = "FORMAT")]

@@ -19,7 +19,8 @@ Examples:
   strongroom get SECRET_KEY --version 3
   strongroom get TLS_KEY > key.pem
 
-The value is printed byte for byte; a line end is added on a terminal only. With --json it is described, not told.")]
+The value is printed byte for byte; a line end is added on a terminal only. With --json it is
+described, not told.")]
 pub(super) struct GetArgs {
     /// KEY, group/KEY or group/instance/KEY
     #[arg(value_name = "KEY", add = complete::addresses())]

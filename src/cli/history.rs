@@ -15,7 +15,8 @@ Examples:
   strongroom history SECRET_KEY
   strongroom get SECRET_KEY --version 3
 
-Fingerprints say which versions are equal; their key is new with every run. A vault keeps the last 20 versions.")]
+Fingerprints say which versions are equal; their key is new with every run. A vault keeps the
+last 20 versions.")]
 pub(super) struct HistoryArgs {
     /// KEY, group/KEY or group/instance/KEY
     #[arg(value_name = "KEY", add = complete::addresses())]

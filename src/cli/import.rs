@@ -37,8 +37,9 @@ Examples:
   strongroom import old.json --add --group app     (declares what the manifest does not know)
   chamber export dev-app | strongroom import - --format chamber --yes
 
-The format follows from the file's name. Values are text: a number or a truth in JSON, YAML or TOML is refused with its
-path, and never guessed. Everything is looked at before the first value is written.")]
+The format follows from the file's name. Values are text: a number or a truth in JSON, YAML or
+TOML is refused with its path, and never guessed. Everything is looked at before the first value
+is written.")]
 pub(super) struct ImportArgs {
     /// The file; - for stdin, with --format
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

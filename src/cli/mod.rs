@@ -280,6 +280,19 @@ mod tests {
         command().debug_assert();
     }
 
+    /// Help is wrapped at 100 columns; a line of an example or a paragraph that was wrapped by hand past that breaks twice.
+    #[test]
+    fn no_line_of_help_that_is_wrapped_by_hand_is_wrapped_again() {
+        fn check(command: &clap::Command) {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in text.lines() {
+                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&command());
+    }
+
     /// A flag without its twin, or a verb without a line of help, is one that somebody forgot.
     #[test]
     fn every_global_flag_has_a_twin_and_every_verb_says_what_it_does() {

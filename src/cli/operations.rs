@@ -25,8 +25,9 @@ Examples:
   strongroom resume
   strongroom resume 20260102-030405-k3x9pq
 
-What is to be done is decided by what is there, not by the journal alone: a write that took effect although its answer
-was lost is not made again. Nothing is written where somebody else changed an address of it meanwhile.")]
+What is to be done is decided by what is there, not by the journal alone: a write that took
+effect although its answer was lost is not made again. Nothing is written where somebody else
+changed an address of it meanwhile.")]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
     which: Which,
@@ -39,8 +40,8 @@ Examples:
   strongroom undo                           (the newest operation that changed anything)
   strongroom undo 20260102-030405-k3x9pq
 
-Every value is brought back byte for byte. An undo is an operation too: if it stops midway, `strongroom resume` finishes
-it.")]
+Every value is brought back byte for byte. An undo is an operation too: if it stops midway,
+`strongroom resume` finishes it.")]
 pub(super) struct UndoArgs {
     #[command(flatten)]
     which: Which,

@@ -28,7 +28,8 @@ Examples:
   strongroom recipients add --file ada.pub
   strongroom recipients remove 'ssh-ed25519 AAAA… ada@laptop'
 
-A recipient is a public key: `age1…` (the first line of an identity that `strongroom init` makes) or `ssh-ed25519 …`.")]
+A recipient is a public key: `age1…` (the first line of an identity that `strongroom init`
+makes) or `ssh-ed25519 …`.")]
 pub(super) struct RecipientsArgs {
     #[command(subcommand)]
     what: What,

@@ -30,8 +30,8 @@ Examples:
   strongroom render --check             (exit 3 where a file is not as it should be)
   strongroom render app --stdout | ssh host 'cat > .env'
 
-A value that a target's dialect cannot hold is refused by name, and then no file is touched. A file that strongroom did
-not make is not overwritten unasked; what was in it is sealed and kept.")]
+A value that a target's dialect cannot hold is refused by name, and then no file is touched. A
+file that strongroom did not make is not overwritten unasked; what was in it is sealed and kept.")]
 pub(super) struct RenderArgs {
     /// The targets; all of the environment where none is named
     #[arg(value_name = "TARGET", add = complete::targets())]

@@ -23,8 +23,8 @@ Examples:
   strongroom set TLS_KEY --from-file key.pem     (the file's bytes as they are)
   pass show rds | strongroom set RDS_PASSWORD --yes
 
-From stdin exactly one line end is taken off the end. A value is never given on the command line, where the shell's
-history and every process of the machine could read it.")]
+From stdin exactly one line end is taken off the end. A value is never given on the command
+line, where the shell's history and every process of the machine could read it.")]
 pub(super) struct SetArgs {
     /// KEY, group/KEY or group/instance/KEY
     #[arg(value_name = "KEY", add = complete::addresses())]

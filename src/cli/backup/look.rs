@@ -39,7 +39,8 @@ Examples:
   strongroom backup verify 20260102-030405-k3x9pq
   strongroom backup verify ./prod.age
 
-Ends with 0 where it opens and is whole. That home has moved on since is told, and is no failure.")]
+Ends with 0 where it opens and is whole. That home has moved on since is told, and is no
+failure.")]
 pub(super) struct VerifyArgs {
     /// A backup's name, the beginning of it, or a file
     #[arg(value_name = "ID|FILE", value_hint = ValueHint::FilePath)]

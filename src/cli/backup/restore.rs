@@ -21,8 +21,8 @@ Examples:
   strongroom backup restore 20260102-030405-k3x9pq
   strongroom backup restore ./prod.age --only SECRET_KEY,xero/1/refresh_token
 
-The plan is shown first. Values that came after the backup stay, unless --prune deletes them. A restore is an operation
-like every other change: `strongroom undo` takes it back.")]
+The plan is shown first. Values that came after the backup stay, unless --prune deletes them. A
+restore is an operation like every other change: `strongroom undo` takes it back.")]
 pub(super) struct RestoreArgs {
     /// A backup's name, the beginning of it, or a file; a copy of a vault is read like a backup
     #[arg(value_name = "ID|FILE", value_hint = ValueHint::FilePath)]

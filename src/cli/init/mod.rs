@@ -38,9 +38,10 @@ Examples:
   strongroom init --from-dotenv .envs/.production/.django .envs/.production/.postgres
   strongroom init --from-dotenv .env --secret EMAIL_CC --plain PUBLIC_TOKEN --yes
 
-From .env files, each variable is taken for secret, plain or derived; the guess is shown with its reason and can be
-changed. Secrets go into the vault; plain values into the manifest, where changes of them can be reviewed, or into the
-vault where they belong to a login. The files themselves are left as they are.")]
+From .env files, each variable is taken for secret, plain or derived; the guess is shown with
+its reason and can be changed. Secrets go into the vault; plain values into the manifest, where
+changes of them can be reviewed, or into the vault where they belong to a login. The files
+themselves are left as they are.")]
 pub(super) struct InitArgs {
     /// Take over these .env files: their variables are declared and stored, and the files become render targets
     #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]

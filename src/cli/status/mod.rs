@@ -27,8 +27,9 @@ Examples:
   strongroom status --all
   strongroom -e prod status --check       (exit code 3 where something is to be set or rendered)
 
-Shown is what is not in order: values that are missing or that nothing reads, files that differ from home. A file is read
-as each of its consumers reads it. With --json every key is told, without values.")]
+Shown is what is not in order: values that are missing or that nothing reads, files that differ
+from home. A file is read as each of its consumers reads it. With --json every key is told,
+without values.")]
 pub(super) struct StatusArgs {
     /// End with exit code 3 where a value or a file is missing or differs, or an operation is unfinished
     #[arg(long)]
