@@ -3,6 +3,7 @@
 use super::complete;
 use super::context::Context;
 use super::report::Exit;
+use crate::name::Address;
 use crate::plan::{Desired, Want};
 use anyhow::Result;
 use clap::Args;
@@ -13,6 +14,7 @@ use clap::Args;
 Examples:
   strongroom delete EMAIL_CC
   strongroom delete xero/2/access_token xero/2/refresh_token
+  strongroom delete app/OLD_NAME            (still in home, no longer in the manifest: its whole address)
 
 `strongroom undo` brings them back; a vault keeps the history of a deleted key.")]
 pub(super) struct DeleteArgs {
@@ -24,8 +26,23 @@ pub(super) struct DeleteArgs {
 pub(super) fn run(ctx: &mut Context, args: &DeleteArgs) -> Result<Exit> {
     let mut desired = Desired::new();
     for text in &args.keys {
-        desired.insert(ctx.home_address(text)?, Want::Absent);
+        let address = match ctx.home_address(text) {
+            Ok(address) => address,
+            Err(error) => undeclared(ctx, text)?.ok_or(error)?,
+        };
+        desired.insert(address, Want::Absent);
     }
     let names: Vec<String> = desired.keys().map(ToString::to_string).collect();
     ctx.change(&format!("delete {}", names.join(" ")), &desired)
+}
+
+/// A whole address that the manifest no longer declares, where home still holds it.
+fn undeclared(ctx: &Context, text: &str) -> Result<Option<Address>> {
+    let Ok(address) = text.parse::<Address>() else { return Ok(None) };
+    if ctx.project()?.manifest.key(&address).is_some() {
+        return Ok(None);
+    }
+    let home = ctx.home()?;
+    let found = ctx.wait_for(async { Ok(home.read(std::slice::from_ref(&address)).await?) })?;
+    Ok(found.entries.contains_key(&address).then_some(address))
 }

@@ -2,7 +2,7 @@
 //!
 //! The only layer that talks, reads the process's environment, or knows anyhow and clap. A verb is one file: its
 //! arguments (whose docs are its help) and a `run` that tells its story; everything it does to the world goes through
-//! [`context::Context`], everything it says through [`ui::Ui`].
+//! `context::Context`, everything it says through `ui::Ui`.
 
 mod backup;
 mod change;

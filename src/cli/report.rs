@@ -218,7 +218,7 @@ fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
             let mut hints = vec!["`strongroom status` shows what is there now".to_owned()];
             if let (Some(id), true) = (operation, midway) {
                 hints.push(format!(
-                    "with `--skip-changed` theirs is left alone: `strongroom resume {id} --skip-changed`, or `undo`"
+                    "`--skip-changed` leaves that alone and does the rest of {id}; `strongroom operations` tells what came after it"
                 ));
             }
             (Exit::Conflict, hints)

@@ -34,17 +34,37 @@ pub(super) struct SetArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "generate")]
     from_file: Option<PathBuf>,
 
+    /// Take an empty value, which is more often a command that failed than what was meant
+    #[arg(long)]
+    allow_empty: bool,
+
+    /// A value, which is refused: see above
+    #[arg(value_name = "VALUE", hide = true, num_args = 0..)]
+    value: Vec<std::ffi::OsString>,
+
     /// Make a new value, as the key's `generate` says, else 43 letters, digits, - and _
     #[arg(long)]
     generate: bool,
 }
 
 pub(super) fn run(ctx: &mut Context, args: &SetArgs) -> Result<Exit> {
+    // Not repeated: whatever it was, it is in the shell's history already, and need not go into a log too.
+    if !args.value.is_empty() || args.key.contains('=') {
+        return Err(Stop::usage("a value is never taken from the command line, where others can read it")
+            .hint("give --from-file FILE, --generate, or the value on stdin; without them it is asked for")
+            .hint("if that was a secret, it is in your shell's history now: set another one")
+            .into());
+    }
     let address = ctx.home_address(&args.key)?;
     let project = ctx.project()?;
     let spec = project.manifest.key(&address);
     ctx.ui.note(&format!("{address} in {}", ctx.home()?.location()));
     let value = value(ctx, args, &address, spec)?;
+    if value.is_empty() && !args.allow_empty {
+        return Err(Stop::usage(format!("the value for {address} is empty; nothing was changed"))
+            .hint("look whether the command that was to give it failed; --allow-empty sets it all the same")
+            .into());
+    }
     let desired = Desired::from([(address.clone(), Want::value(value))]);
     let exit = ctx.change(&format!("set {address}"), &desired)?;
     if !ctx.dry_run() {

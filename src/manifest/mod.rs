@@ -1,7 +1,7 @@
 //! The manifest, `strongroom.toml`: what is declared, where it lives, where it goes.
 //!
 //! Owns the file's shape and meaning, text in and values out. [`Manifest::parse`] reads it, as written (`schema`) and
-//! then as meant (`resolve`); the queries on [`Manifest`] are what the use cases ask; [`derive`], [`generate`],
+//! then as meant (`resolve`); the queries on [`Manifest`] are what the use cases ask; [`mod@derive`], [`generate`],
 //! [`classify`] and [`edit`] are the work on single values and on the text. It never reads a file, a place or a clock.
 
 mod address;

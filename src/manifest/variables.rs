@@ -69,13 +69,21 @@ pub struct Missing {
     pub addresses: Vec<Address>,
 }
 
+/// More names than that make a paragraph that nobody reads; `status` has them all.
+const MOST_NAMES: usize = 20;
+
 impl std::error::Error for Missing {}
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.addresses.iter().map(|address| format!("`{address}`")).collect();
-        let values = if names.len() == 1 { "a value" } else { "values" };
-        write!(f, "the environment `{}` lacks {values} for {}", self.environment, names.join(", "))
+        let shown = self.addresses.iter().take(MOST_NAMES).map(|address| format!("`{address}`"));
+        let names: Vec<String> = shown.collect();
+        let values = if self.addresses.len() == 1 { "a value" } else { "values" };
+        write!(f, "the environment `{}` lacks {values} for {}", self.environment, names.join(", "))?;
+        match self.addresses.len().saturating_sub(MOST_NAMES) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 

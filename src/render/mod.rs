@@ -5,7 +5,7 @@
 //! and [`read_agreed()`] take files that people wrote. It never touches a file, an environment or a clock, and no error
 //! of it holds a value or a piece of one.
 //!
-//! A dialect is one file with one [`Grammar`], and one line in [`Dialect::grammar`].
+//! A dialect is one file with one `Grammar`, and one line in `Dialect::grammar`.
 
 mod agree;
 mod buffer;

@@ -108,7 +108,7 @@ impl Vault {
             ),
             OpenError::Passphrase | OpenError::NotAge | OpenError::Damaged => (
                 ErrorKind::Damaged,
-                "the file was left as it is; bring back an older one from version control or a backup (`strongroom backup list`)",
+                "the file was left as it is; move it away, and bring an older one back from version control, or its values from a backup (`strongroom backup restore`)",
             ),
         };
         self.error(kind, error.to_string()).hint(hint)

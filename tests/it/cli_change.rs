@@ -38,8 +38,6 @@ fn from_stdin_exactly_one_line_end_is_taken_off_and_from_a_file_none() {
     assert_eq!(env.run("get TOKEN").success(), "two\n");
     env.run("set TOKEN --from-file value.bin --yes").success();
     assert_eq!(env.run("get TOKEN").success(), "two\n\n");
-    set(&env, "TOKEN", "");
-    assert_eq!(env.run("get app/TOKEN").success(), "", "empty is a value in a vault");
 }
 
 #[test]
@@ -72,9 +70,41 @@ fn a_dry_run_shows_the_plan_and_writes_nothing_anywhere() {
 }
 
 #[test]
-fn a_value_on_the_command_line_is_a_usage_error() {
-    let said = project().run("set TOKEN value --yes").failure(2);
-    assert!(said.contains("unexpected argument"), "{said}");
+fn a_value_on_the_command_line_is_a_usage_error_that_does_not_repeat_it() {
+    for words in ["set TOKEN canary-value --yes", "set TOKEN=canary-value --yes"] {
+        let said = project().run(words).failure(2);
+        assert!(said.contains("on stdin") && !said.contains("canary"), "{said}");
+    }
+}
+
+#[test]
+fn an_empty_value_is_taken_for_a_failed_command_unless_it_is_allowed() {
+    let env = project();
+    let said = env.sh("false | strongroom set TOKEN --yes").failure(2);
+    assert!(said.contains("--allow-empty"), "{said}");
+    assert!(!env.path(".strongroom").exists());
+    env.run("set TOKEN --allow-empty --yes").success();
+    assert_eq!(env.run("get TOKEN").success(), "");
+}
+
+#[test]
+fn a_value_that_the_manifest_no_longer_declares_is_deleted_by_its_whole_address() {
+    let env = project();
+    set(&env, "TOKEN", "old");
+    let manifest =
+        env.read("strongroom.toml").replace("TOKEN = { secret = true }", "NEW = { optional = true }");
+    env.write("strongroom.toml", manifest.replace("{TOKEN}", "{NEW}"));
+    env.run("delete TOKEN --yes").failure(2);
+    env.run("delete app/TOKEN --yes").success();
+    env.run("delete app/TOKEN --yes").failure(2);
+}
+
+#[test]
+fn an_undo_says_what_it_takes_back_before_it_asks() {
+    let env = project();
+    set(&env, "TOKEN", "old");
+    let said = env.run("undo --dry-run").stderr;
+    assert!(said.starts_with("undo 20") && said.contains("(set app/TOKEN)"), "{said}");
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
         ctx.ui.note(&format!("`{strongroom} set {}` sets what is missing", row.address));
     }
     if rows.iter().any(|row| matches!(row.home, InHome::Undeclared(_))) {
-        ctx.ui.note("what is not declared reaches nobody: declare it in the manifest, or leave it");
+        ctx.ui.note("what is not declared reaches nobody: declare it in the manifest, or delete it by its whole address");
     }
     for id in &found.unfinished {
         ctx.ui.warning(&format!(
