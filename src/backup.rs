@@ -5,8 +5,10 @@
 //! vault's own file, which is sealed as well, has it, and is read here like a backup.
 //!
 //! ```text
-//! <state>/<project>/<environment>/backups/20260102-030405-k3x9pq.age
+//! <state>/<project>/<environment>/backups-5fd924ac/20260102-030405-k3x9pq.age
 //! ```
+//!
+//! The folder is that of the place which the backups were made from: two projects may have one name.
 
 use crate::document::{Document, DocumentError, Kind, Record, Section, State};
 use crate::durable;
@@ -15,6 +17,7 @@ use crate::name::{Address, Environment, Project};
 use crate::seal::{self, Identities, OpenError, Recipient, SealError};
 use crate::snapshot::{Entry, Snapshot};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -99,9 +102,12 @@ pub struct Stored {
     pub size: u64,
 }
 
-/// The folder of an environment's backups below the state folder.
-pub fn folder(state: &Path, project: &Project, environment: &Environment) -> PathBuf {
-    state.join(project.as_str()).join(environment.as_str()).join("backups")
+/// The folder below the state folder of the backups of one place of the world, as
+/// [`crate::store::Store::location`] tells it: a project of the same name elsewhere has another.
+pub fn folder(state: &Path, project: &Project, environment: &Environment, location: &str) -> PathBuf {
+    let [a, b, c, d, ..]: [u8; 32] = Sha256::digest(location).into();
+    let place = format!("backups-{:08x}", u32::from_be_bytes([a, b, c, d]));
+    state.join(project.as_str()).join(environment.as_str()).join(place)
 }
 
 /// The file of a new backup, and its name. Nothing is made yet.
@@ -339,6 +345,15 @@ mod tests {
         let home = snapshot(&[("app/A", "1"), ("app/B", "x"), ("app/D", "4")]);
         let standings: Vec<_> = compare(&document, &home).into_values().collect();
         assert_eq!(standings, [Standing::Same, Standing::Differs, Standing::Gone, Standing::Later]);
+    }
+
+    #[test]
+    fn each_place_has_a_folder_of_its_own_that_the_system_can_name_too() {
+        let names = ("demo".parse().unwrap(), "local".parse().unwrap());
+        let of = |location| folder(Path::new("/state"), &names.0, &names.1, location);
+        // `printf %s abc | sha256sum` begins so.
+        assert_eq!(of("abc"), Path::new("/state/demo/local/backups-ba7816bf"));
+        assert_ne!(of("vault /a/.strongroom/local.age"), of("vault /b/.strongroom/local.age"));
     }
 
     #[test]

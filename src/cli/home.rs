@@ -8,7 +8,7 @@ use crate::manifest::{EnvironmentSpec, Instances, InstancesSpec, Manifest, Place
 use crate::name::{Address, Group};
 use crate::seal::{Identities, InvalidIdentity, Recipient};
 use crate::snapshot::Snapshot;
-use crate::store::{Home, Vault};
+use crate::store::{Home, Store, Vault};
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,6 +43,19 @@ impl Context {
         let who = (manifest.project().clone(), environment.name.clone());
         let identities = self.identities()?;
         Ok(Vault::new(self.vault_path(environment)?, who, self.recipients()?, identities, self.clock()))
+    }
+
+    /// Where home is, in the words of [`crate::store::Store::location`]. Nobody is asked for a passphrase for it.
+    pub(super) fn home_location(&self) -> Result<String> {
+        let environment = self.environment()?;
+        match &environment.home {
+            Place::Vault => {
+                let who = (self.project()?.manifest.project().clone(), environment.name.clone());
+                let path = self.vault_path(environment)?;
+                Ok(Vault::new(path, who, Vec::new(), None, self.clock()).location())
+            }
+            _ => Ok(self.home()?.location()),
+        }
     }
 
     /// The file of an environment's vault.

@@ -49,7 +49,42 @@ fn create(env: &TestEnv) -> String {
 }
 
 fn file(env: &TestEnv, id: &str) -> PathBuf {
-    env.state(format!("demo/local/backups/{id}.age"))
+    let folders = fs::read_dir(env.state("demo/local")).unwrap().map(|entry| entry.unwrap().path());
+    let mut files = folders.map(|folder| folder.join(format!("{id}.age"))).filter(|file| file.exists());
+    files.next().unwrap()
+}
+
+#[test]
+fn another_project_of_the_same_name_has_backups_of_its_own() {
+    let env = project();
+    let id = create(&env);
+    env.write("elsewhere/strongroom.toml", env.read("strongroom.toml"));
+    let elsewhere = |words: &str| env.run(&format!("-c elsewhere/strongroom.toml -e local {words}"));
+    assert_eq!(elsewhere("backup list").success(), "");
+    for verb in ["show", "verify", "restore"] {
+        let stderr = elsewhere(&format!("backup {verb} {id}")).failure(2);
+        assert!(stderr.contains("neither a backup nor a file"), "{verb}: {stderr}");
+    }
+    elsewhere(&format!("backup restore {} --yes", file(&env, &id).display())).success();
+    elsewhere("backup create").success();
+    elsewhere("backup create").success();
+    elsewhere("backup prune --keep 1 --yes").success();
+    assert_eq!(elsewhere("backup list").success().lines().count(), 2);
+    assert!(file(&env, &id).exists());
+    fs::remove_dir_all(env.path(".strongroom")).unwrap();
+    assert!(
+        env.run("-e local backup list").success().contains(&id),
+        "the same place, though all of it is gone"
+    );
+}
+
+/// Whoever lists files need not be able to open them.
+#[test]
+fn backups_are_listed_without_an_identity() {
+    let env = project();
+    let id = create(&env);
+    let env = env.with("STRONGROOM_IDENTITY", "nowhere");
+    assert!(env.run("-e local backup list").success().contains(&id));
 }
 
 #[test]

@@ -132,10 +132,11 @@ fn said(ctx: &Context, created: &Created) -> Result<Exit> {
 }
 
 impl Context {
-    /// The folder of the environment's backups.
+    /// The folder of the backups of the environment's home, where it stands now.
     fn backups(&self) -> Result<PathBuf> {
         let project = self.project()?.manifest.project();
-        Ok(backup::folder(&self.state_folder()?, project, &self.environment()?.name))
+        let (state, location) = (self.state_folder()?, self.home_location()?);
+        Ok(backup::folder(&state, project, &self.environment()?.name, &location))
     }
 
     /// The file that is meant, and the document in it.

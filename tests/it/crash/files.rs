@@ -5,6 +5,7 @@ use super::matrix::cases;
 use super::shim::run;
 use super::world::World;
 use std::fs;
+use std::path::Path;
 use strongroom::seal::{self, Identities};
 
 /// A world whose values are rendered to a file, which is of an older value.
@@ -68,7 +69,11 @@ fn a_backup_that_is_listed_is_whole() {
         assert!(world.spilled().is_empty(), "{what}");
         assert_eq!(world.env.run("operations").code, Some(0), "{what}");
         assert_eq!(world.env.run("backup create").code, Some(0), "{what}");
-        let folder = world.env.state("demo/local/backups");
+        let listed = world.env.run("backup list --json").success();
+        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+        let file = listed["backups"][0]["file"].as_str().unwrap();
+        let folder = Path::new(file).parent().unwrap().file_name().unwrap();
+        let folder = world.env.state("demo/local").join(folder);
         let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
         let whole = names.filter(|name| name.to_string_lossy().ends_with(".age")).count();
         assert_eq!(whole, backups.len() + 1, "{what}");
