@@ -1,9 +1,9 @@
 //! How long things take: `cargo run --release --example benchmark`. The figures are kept in `docs/performance.md`.
 //!
 //! Runs the real binary, which must be built with the same profile, many times on a vault made for it, and tells the
-//! median, the slowest, and the peak memory of a run. Reads `/proc`; Linux only.
+//! median, the slowest, and the peak memory of a run.
 
-#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
 use std::error::Error;
 use std::fs;
@@ -17,7 +17,16 @@ use strongroom::snapshot::{Entry, Past, Version};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
+/// Makes this program its own helper for [`peak`].
+const PEAK: &str = "--peak-of";
+
 fn main() -> Outcome<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, command @ ..] = words.as_slice()
+        && first == PEAK
+    {
+        return tell_peak(command);
+    }
     let binary = binary()?;
     let small = project(100, 1)?;
     let large = project(10_000, 1)?;
@@ -92,20 +101,19 @@ fn measure(
     project: &tempfile::TempDir,
     words: &[&str],
 ) -> Outcome<()> {
+    let mut command = Command::new(binary);
+    command
+        .args(words)
+        .current_dir(project)
+        .env("STRONGROOM_IDENTITY", project.path().join("identity.txt"))
+        .env("STRONGROOM_STATE_DIR", project.path().join("state"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    let memory = peak(&command)?;
     let mut times = Vec::new();
-    let mut memory = 0;
     for _ in 0..runs {
         let started = Instant::now();
-        let mut child = Command::new(binary)
-            .args(words)
-            .current_dir(project)
-            .env("STRONGROOM_IDENTITY", project.path().join("identity.txt"))
-            .env("STRONGROOM_STATE_DIR", project.path().join("state"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()?;
-        memory = memory.max(peak(&mut child)?);
-        if !child.wait()?.success() {
+        if !command.status()?.success() {
             return Err(format!("{name} failed").into());
         }
         times.push(started.elapsed());
@@ -116,17 +124,24 @@ fn measure(
     Ok(())
 }
 
-/// The peak of a child's resident memory in KiB, looked at until it is gone.
-fn peak(child: &mut std::process::Child) -> Outcome<u64> {
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait()?.is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
-        let now = line.split_whitespace().nth(1).and_then(|count| count.parse().ok()).unwrap_or(0);
-        peak = peak.max(now);
-    }
-    Ok(peak)
+/// The peak of a command's resident memory in KiB. The kernel tells it of all children together, so this program runs
+/// itself for each.
+fn peak(command: &Command) -> Outcome<u64> {
+    let mut asked = Command::new(std::env::current_exe()?);
+    asked.arg(PEAK).arg(command.get_program()).args(command.get_args());
+    asked.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    asked.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    let told = asked.stdin(Stdio::null()).output()?;
+    Ok(String::from_utf8(told.stderr)?.trim().parse()?)
+}
+
+/// The other side of [`peak`]: runs a command and tells the memory of it on stderr.
+fn tell_peak(words: &[String]) -> Outcome<()> {
+    let quiet =
+        Command::new(&words[0]).args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    let used = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN)?;
+    eprintln!("{}", used.max_rss());
+    if quiet.success() { Ok(()) } else { Err("the command failed".into()) }
 }
 
 fn ms(time: Duration) -> String {
