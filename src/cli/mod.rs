@@ -27,6 +27,7 @@ mod operations;
 mod prompt;
 mod recipients;
 mod render;
+mod replaced;
 mod report;
 mod schema;
 mod set;

@@ -1,25 +1,24 @@
 //! `render`: the environment's values into the files that other programs read, all of them or none.
 //!
-//! Such files follow from the values and can be made again at any time, so nothing is asked before one of ours is
-//! replaced. A file that strongroom did not make is somebody's: it is shown, asked about, and sealed away first.
+//! What a file holds and will not hold again is sealed away before it is replaced. A file that strongroom did not make,
+//! or that has variables which its target does not give, is somebody's: it is shown and asked about too.
 
 use super::complete;
 use super::context::Context;
-use super::git::Tracking;
+use super::replaced;
 use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
 use super::target::{KeyDiffers, Standing, Target};
 use super::ui::plural;
 use crate::deliver::{self, Put};
-use crate::durable::{self, PRIVATE};
+use crate::durable;
 use crate::manifest::RenderSpec;
 use crate::render::Dialect;
-use crate::seal;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Write the files that the manifest declares: whole, or not at all
 #[derive(Debug, Args)]
@@ -31,7 +30,9 @@ Examples:
   strongroom render app --stdout | ssh host 'cat > .env'
 
 A value that a target's dialect cannot hold is refused by name, and then no file is touched. A
-file that strongroom did not make is not overwritten unasked; what was in it is sealed and kept.")]
+file that strongroom did not make, or that has variables which its target does not give, is not
+overwritten unasked: `strongroom import FILE --add` takes them in. The old text of whatever is
+rewritten is kept, sealed, where `age -d -i IDENTITY` opens it.")]
 pub(super) struct RenderArgs {
     /// The targets; all of the environment where none is named
     #[arg(value_name = "TARGET", add = complete::targets())]
@@ -52,16 +53,15 @@ pub(super) fn run(ctx: &mut Context, args: &RenderArgs) -> Result<Exit> {
         return print(ctx, &specs);
     }
     let targets = ctx.targets(&specs)?;
-    warn(ctx, &targets);
+    warn(ctx, &targets)?;
     if args.check || ctx.dry_run() {
         return tell(ctx, args.check, &targets);
     }
     let stale: Vec<&Target<'_>> =
         targets.iter().filter(|target| target.standing != Standing::Right).collect();
-    let foreign: Vec<&Target<'_>> = stale.iter().copied().filter(|target| target.is_foreign()).collect();
-    approve(ctx, &foreign)?;
-    for target in foreign {
-        keep_sealed(ctx, target)?;
+    replaced::approve(ctx, &stale)?;
+    for target in &stale {
+        replaced::keep_sealed(ctx, target)?;
     }
     write(ctx, &stale)?;
     say(ctx, &targets)
@@ -88,7 +88,8 @@ fn steers(dialects: &[Dialect], name: &str) -> bool {
     (shell && dialects.contains(&Dialect::Shell)) || (compose && dialects.contains(&Dialect::Compose))
 }
 
-fn warn(ctx: &Context, targets: &[Target<'_>]) {
+fn warn(ctx: &Context, targets: &[Target<'_>]) -> Result<()> {
+    let project = &ctx.project()?.folder;
     for target in targets {
         let names: Vec<&str> = target
             .names
@@ -100,19 +101,11 @@ fn warn(ctx: &Context, targets: &[Target<'_>]) {
             let (file, names) = (target.file.display(), names.join(", "));
             ctx.ui.warning(&format!("{file}: {names} will steer the program that reads it"));
         }
-        let path = target.found.path.display();
-        match target.tracking {
-            None => {}
-            Some(Tracking::NotIgnored) => ctx.ui.warning(&format!(
-                "git does not ignore {path}, which holds secrets; add this line to .gitignore: {}",
-                target.ignore_line()
-            )),
-            Some(Tracking::Tracked) => ctx.ui.warning(&format!(
-                "git tracks {path}, which holds secrets; run `git rm --cached {path}` and add this line to .gitignore: {}",
-                target.ignore_line()
-            )),
+        if let Some(exposed) = &target.exposed {
+            ctx.ui.warning(&exposed.advice(&target.found.path, Some(project)));
         }
     }
+    Ok(())
 }
 
 /// What stands, without touching it: `--check` and `--dry-run`.
@@ -145,59 +138,6 @@ fn table(targets: &[Target<'_>]) -> Table {
         ]);
     }
     table
-}
-
-/// Asks once about every file that is not ours.
-fn approve(ctx: &Context, foreign: &[&Target<'_>]) -> Result<()> {
-    if foreign.is_empty() {
-        return Ok(());
-    }
-    for target in foreign {
-        let reasons = target.standing.reasons().join("; ");
-        ctx.ui.show(&format!("{} was not made by strongroom: {reasons}", target.file.display()));
-    }
-    let count = plural(foreign.len(), "file");
-    let question =
-        format!("Replace {count} that strongroom did not make? What is there will be sealed and kept.");
-    ctx.ui.approve(&question, None)
-}
-
-/// Keeps what was in a file that is not ours, so that it can be had back with the plain `age` program.
-fn keep_sealed(ctx: &Context, target: &Target<'_>) -> Result<()> {
-    let Some(present) = &target.found.present else { return Ok(()) };
-    let identities = ctx.identities()?;
-    let mut recipients = ctx.recipients()?;
-    recipients.extend(identities.iter().flat_map(|identities| identities.recipients()));
-    let file = target.file.display();
-    let not_kept = |why: &str| {
-        Stop::new(Exit::Failed, format!("{file} was not made by strongroom, and {why}; nothing was written"))
-            .hint(format!("move {file} away, then run this again"))
-    };
-    if recipients.is_empty() {
-        return Err(not_kept("there is no recipient that it could be sealed to").into());
-    }
-    let sealed = seal::seal(&present.content, &recipients)
-        .map_err(|error| not_kept("it cannot be sealed").because(error))?;
-    if let Some(identities) = &identities {
-        let opened = seal::open(&sealed, identities)
-            .map_err(|error| not_kept("what was sealed does not open").because(error))?;
-        if *opened != *present.content {
-            return Err(not_kept("what was sealed does not open to the same text").into());
-        }
-    }
-    let path = replaced_path(ctx, &target.spec.name)?;
-    let unwritten = |error| not_kept("its sealed copy cannot be written").because(error);
-    durable::create_folder(durable::folder_of(&path)).map_err(unwritten)?;
-    durable::create(&path, &sealed, PRIVATE).map_err(unwritten)?;
-    ctx.ui.note(&format!("what was in {file} is kept, sealed: {}", path.display()));
-    Ok(())
-}
-
-fn replaced_path(ctx: &Context, target: &str) -> Result<PathBuf> {
-    let (project, environment) = (ctx.project()?.manifest.project(), &ctx.environment()?.name);
-    let folder = ctx.state_folder()?.join(project.as_str()).join(environment.as_str());
-    let stamp = (ctx.clock())().strftime("%Y%m%d-%H%M%S-%6f").to_string();
-    Ok(folder.join(format!("replaced-{stamp}-{target}.age")))
 }
 
 /// All are on disk beside their places before the first one takes its place.
@@ -284,9 +224,9 @@ fn document<'a>(ctx: &'a Context, targets: &'a [Target<'_>]) -> Targets<'a> {
             Standing::Missing => ("missing", &[], &[]),
             Standing::Differs { keys, also } => ("differs", keys, also),
         };
-        let git = target.tracking.map(|tracking| match tracking {
-            Tracking::Tracked => "tracked",
-            Tracking::NotIgnored => "not ignored",
+        let git = target.exposed.as_ref().map(|exposed| match exposed.tracked {
+            true => "tracked",
+            false => "not ignored",
         });
         let (file, variables) = (target.file.display().to_string(), target.names.len());
         OneTarget { target: &target.spec.name, file, found, keys, also, variables, git }

@@ -4,7 +4,7 @@
 //! touched; and the comparison with the file that is there. It never writes.
 
 use super::context::Context;
-use super::git::{self, Tracking};
+use super::git::Exposed;
 use super::report::{Exit, Stop};
 use crate::deliver::{self, Found, Ids, Keeping};
 use crate::manifest::{Missing, RenderSpec, Variable, VariablesError};
@@ -30,8 +30,8 @@ pub(super) struct Target<'a> {
     pub(super) keeping: Keeping,
     pub(super) found: Found,
     pub(super) standing: Standing,
-    /// What git would do with the file.
-    pub(super) tracking: Option<Tracking>,
+    /// Where git has the file, or would take it.
+    pub(super) exposed: Option<Exposed>,
 }
 
 /// How a file stands to what it should be.
@@ -110,13 +110,28 @@ impl Target<'_> {
             Standing::Right | Standing::Missing => false,
         }
     }
-}
 
-impl Target<'_> {
-    /// The line of .gitignore that keeps the file out, beside the file's folder or above it.
-    pub(super) fn ignore_line(&self) -> String {
-        let name = self.found.path.file_name().unwrap_or_default().to_string_lossy();
-        name.into_owned()
+    /// The variables in the file that the target does not give.
+    pub(super) fn surplus(&self) -> Vec<&str> {
+        let Standing::Differs { keys, .. } = &self.standing else { return Vec::new() };
+        let surplus = keys.iter().filter(|key| key.difference == Difference::Surplus);
+        surplus.map(|key| key.key.as_str()).collect()
+    }
+
+    /// Whether the file is about to become another text.
+    pub(super) fn loses_text(&self) -> bool {
+        let content = self.found.present.as_ref().map(|present| present.content.as_slice());
+        content.is_some_and(|content| !content.is_empty() && content != self.text.expose().as_bytes())
+    }
+
+    /// Whether somebody put something there that is not replaced unasked: the file, a variable more, or what cannot be
+    /// read, of which nobody knows what it holds.
+    pub(super) fn is_somebodys(&self) -> bool {
+        let unread = |content: &[u8]| read(self.spec, content).is_none();
+        let present = self.found.present.as_ref().filter(|_| self.loses_text());
+        present.is_some_and(|present| {
+            self.is_foreign() || !self.surplus().is_empty() || unread(&present.content)
+        })
     }
 }
 
@@ -210,9 +225,9 @@ impl Context {
         let keeping = Keeping { mode: spec.mode, ids };
         let found = deliver::find(&file)?;
         let standing = standing(&found, &keeping, spec, variables, &text);
-        let tracking = git::tracking(&found.path);
+        let exposed = Exposed::of(&found.path);
         let names = variables.iter().map(|variable| variable.name.clone()).collect();
-        Ok(Target { spec, file, text, names, keeping, found, standing, tracking })
+        Ok(Target { spec, file, text, names, keeping, found, standing, exposed })
     }
 
     /// The file of a target, from the working folder on.
@@ -222,6 +237,16 @@ impl Context {
         Ok(match project.folder.as_os_str().to_str() {
             Some(".") => PathBuf::from(file),
             _ => project.folder.join(file),
+        })
+    }
+
+    /// How a next step for this environment begins.
+    pub(super) fn typed(&self) -> Result<String> {
+        let environment = &self.environment()?.name;
+        let default = self.project()?.manifest.default_environment();
+        Ok(match default {
+            Some(spec) if spec.name == *environment => "strongroom".to_owned(),
+            _ => format!("strongroom -e {environment}"),
         })
     }
 

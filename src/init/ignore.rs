@@ -24,8 +24,8 @@ pub fn extended(text: &str, files: &[&str]) -> Option<String> {
     Some(extended)
 }
 
-/// The pattern of exactly this file; what has a meaning in patterns is escaped.
-fn pattern(file: &str) -> String {
+/// The pattern of exactly this file, from the .gitignore's folder on; what has a meaning in patterns is escaped.
+pub fn pattern(file: &str) -> String {
     let mut pattern = String::from("/");
     for c in file.chars() {
         if matches!(c, '\\' | '*' | '?' | '[' | ']') || (c == ' ' && file.ends_with(' ')) {

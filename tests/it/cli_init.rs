@@ -1,6 +1,7 @@
 //! `init`: what a new project has, in an empty folder and from .env files, and what happens when it is cut short.
 
 use crate::support::env::TestEnv;
+use crate::support::machine::program;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -192,6 +193,27 @@ fn what_dialects_read_differently_asks_for_one() {
     let _ = env.run("init --from-dotenv .env --yes --dialect docker").success();
     assert_eq!(env.run("get PASSWORD").success(), "pa$$word # old");
     assert!(env.read("strongroom.toml").contains("dialect = \"docker\""));
+}
+
+#[test]
+fn a_file_that_git_tracks_already_is_warned_about() {
+    if program("git").is_none() {
+        return;
+    }
+    let env = TestEnv::new().with_file(".env", "A=1\n").with_file("other.env", "B=1\n");
+    let init = "init --yes --from-dotenv .env other.env --dialect compose";
+    let _ = env.sh("git init -q && git add -f .env").success();
+    for words in [format!("{init} --dry-run"), init.to_owned()] {
+        let output = env.run(&words);
+        let stderr = output.stderr.clone();
+        let _ = output.success();
+        assert!(
+            stderr.contains("warning: git tracks .env, which holds secrets; run `git rm --cached .env`"),
+            "{stderr}"
+        );
+        assert!(stderr.contains("in git's history"), "{stderr}");
+        assert!(!stderr.contains("other.env, which"), "{stderr}");
+    }
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn check_is_exit_3_and_names_targets_and_keys_and_never_values() {
     assert!(json.stdout.contains(r#""keys":[{"key":"MODE","difference":"missing"}"#), "{}", json.stdout);
     assert!(!(json.stdout + &json.stderr).contains("canary"));
     assert!(env.read(".env").contains("URI="), "a check writes nothing");
-    let stderr = env.run("render").stderr;
+    let stderr = env.run("render --yes").stderr;
     assert!(stderr.contains("app.json rewritten (2 variables; changed: mode 0644, not 0600)"), "{stderr}");
     assert_eq!(env.run("render --check").code, Some(0));
 }
@@ -190,18 +190,77 @@ fn a_file_that_strongroom_did_not_make_is_asked_about_and_kept_sealed() {
     assert_eq!(env.read(".env"), "MODE=dev\nMY_OWN=precious\n");
     assert!(!env.path(".envs").exists(), "nothing at all is written");
     let stderr = env.run("render --yes").stderr;
-    let kept = stderr
-        .lines()
-        .find_map(|line| line.strip_prefix("what was in .env is kept, sealed: [ROOT]/"))
-        .unwrap();
-    let sealed = fs::read(env.root().join(kept)).unwrap();
-    let identity = fs::read(env.config("identity.txt")).unwrap();
-    let identities = strongroom::seal::Identities::parse(&identity, &mut || None).unwrap();
-    assert_eq!(*strongroom::seal::open(&sealed, &identities).unwrap(), b"MODE=dev\nMY_OWN=precious\n");
+    assert_eq!(kept_sealed(&env, &stderr), "MODE=dev\nMY_OWN=precious\n");
     assert_eq!(env.read(".env"), DOT_ENV);
     // An empty file, such as one that was touched for a mount, is nobody's.
     env.write(".env", "");
     env.run("render").success();
+}
+
+/// What the sealed file holds that the note about .env names.
+fn kept_sealed(env: &TestEnv, stderr: &str) -> String {
+    let (_, rest) = stderr.split_once("what was in .env is kept, sealed: [ROOT]/").expect(stderr);
+    let path = rest.lines().next().unwrap();
+    let opens = format!("`age -d -i [ROOT]/config/strongroom/identity.txt [ROOT]/{path}` opens it");
+    assert!(stderr.contains(&opens), "{stderr}");
+    let sealed = fs::read(env.root().join(path)).unwrap();
+    let identity = fs::read(env.config("identity.txt")).unwrap();
+    let identities = strongroom::seal::Identities::parse(&identity, &mut || None).unwrap();
+    String::from_utf8(strongroom::seal::open(&sealed, &identities).unwrap().to_vec()).unwrap()
+}
+
+#[test]
+fn a_variable_added_by_hand_to_a_file_of_ours_is_asked_about_kept_sealed_and_can_be_taken_in() {
+    let env = demo();
+    env.run("render app").success();
+    let by_hand = format!("{DOT_ENV}NEW_TOKEN=precious\n");
+    env.write(".env", &by_hand);
+    let stderr = env.run("render app").failure(2);
+    assert!(
+        stderr.contains(
+            ".env has variables that the target `app` does not give: NEW_TOKEN\n  \
+             `strongroom import .env --add` takes NEW_TOKEN in\n"
+        ),
+        "{stderr}"
+    );
+    assert!(stderr.contains("give --yes"), "{stderr}");
+    assert_eq!(env.read(".env"), by_hand);
+    assert_eq!(env.run("render app --check").code, Some(3));
+    assert_eq!(env.run("render app --dry-run").code, Some(0));
+    let stderr = env.run("render app --yes").stderr;
+    assert_eq!(kept_sealed(&env, &stderr), by_hand);
+    assert!(stderr.contains("`strongroom import FILE --add` takes NEW_TOKEN in"), "{stderr}");
+    assert_eq!(env.read(".env"), DOT_ENV);
+    env.write(".env", &by_hand);
+    let identity = fs::read_to_string(env.config("identity.txt")).unwrap();
+    let identities = strongroom::seal::Identities::parse(identity.as_bytes(), &mut || None).unwrap();
+    let recipient = identities.recipients().first().unwrap().to_string();
+    let named = format!("name = \"demo\"\nrecipients = [\"{recipient}\"]");
+    env.write("strongroom.toml", MANIFEST.replace("name = \"demo\"", &named));
+    let _ = env.run("import .env --add --yes").success();
+    let _ = env.run("render app").success();
+    assert!(env.read(".env").contains("NEW_TOKEN=precious\n"));
+    // Of what cannot be read nobody knows what it holds.
+    env.write(".env", format!("{DOT_ENV}what is = this\n"));
+    let stderr = env.run("render app").failure(2);
+    assert!(stderr.contains(".env cannot be read as the target `app` is written"), "{stderr}");
+}
+
+#[test]
+fn values_changed_by_hand_are_replaced_unasked_and_kept_sealed() {
+    let env = demo();
+    env.run("render").success();
+    let by_hand = DOT_ENV.replace("TOKEN=canary-t0ken", "TOKEN=by-hand");
+    env.write(".env", &by_hand);
+    let output = env.run("render");
+    let stderr = output.stderr.clone();
+    output.success();
+    assert_eq!(kept_sealed(&env, &stderr), by_hand);
+    assert!(!stderr.contains("import") && !stderr.contains("by-hand"), "{stderr}");
+    assert_eq!(env.read(".env"), DOT_ENV);
+    // What only has another mode loses nothing.
+    fs::set_permissions(env.path(".env"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(!env.run("render").stderr.contains("sealed"));
 }
 
 #[test]
@@ -253,26 +312,54 @@ fn the_owner_is_the_one_that_the_target_names() {
     assert!(!env.path(".env").exists());
 }
 
+fn git(env: &TestEnv, words: &[&str]) -> bool {
+    let mut command: Command = env.command("git");
+    command.args(words);
+    env.finish(command, b"").code == Some(0)
+}
+
 #[test]
 fn a_file_that_git_would_take_is_warned_about_with_the_line_that_keeps_it_out() {
     let env = demo();
-    let git = |words: &[&str]| {
-        let mut command: Command = env.command("git");
-        command.args(words);
-        env.finish(command, b"").code == Some(0)
-    };
+    let git = |words: &[&str]| git(&env, words);
     if program("git").is_none() {
         return;
     }
     assert!(git(&["init", "-q"]));
     let stderr = env.run("render app").stderr;
     assert!(stderr.contains("warning: git does not ignore .env"), "{stderr}");
-    assert!(stderr.contains("add this line to .gitignore: .env"), "{stderr}");
+    assert!(stderr.contains("add this line to .gitignore: /.env\n"), "{stderr}");
     env.write(".gitignore", ".env\n");
     assert!(!env.run("render app").stderr.contains("git"));
     assert!(git(&["add", "-f", ".env"]));
     let stderr = env.run("render app --check").stderr;
     assert!(stderr.contains("git tracks .env") && stderr.contains("git rm --cached .env"), "{stderr}");
+    assert!(stderr.contains("in git's history") && !stderr.contains("add this line"), "{stderr}");
+}
+
+#[test]
+fn a_file_is_warned_about_before_its_folder_is_there_with_a_line_that_means_it_alone() {
+    if program("git").is_none() {
+        return;
+    }
+    let env = demo();
+    assert!(git(&env, &["init", "-q"]));
+    let line = "add this line to .gitignore: /.envs/.local/.postgres\n";
+    let stderr = env.run("render nested").stderr;
+    assert!(stderr.contains("warning: git does not ignore .envs/.local/.postgres"), "{stderr}");
+    assert!(stderr.contains(line), "{stderr}");
+    assert!(env.run("render nested --check").stderr.contains(line));
+    fs::create_dir(env.path("sub")).unwrap();
+    let stderr = env.sh("cd sub && strongroom render nested").stderr;
+    assert!(stderr.contains("add this line to ../.gitignore: /.envs/.local/.postgres\n"), "{stderr}");
+    env.write(".gitignore", "/.envs/.local/.postgres\n");
+    assert!(!env.run("render nested").stderr.contains("git"));
+    // A file that is not in the project's folder is for the repository's.
+    let manifest = MANIFEST.replace("file = \".env\"", "file = \"../deploy/app.env\"");
+    env.write("project/strongroom.toml", manifest);
+    fs::rename(env.path(".strongroom"), env.path("project/.strongroom")).unwrap();
+    let stderr = env.sh("cd project && strongroom render app").stderr;
+    assert!(stderr.contains("work/.gitignore: /deploy/app.env\n"), "{stderr}");
 }
 
 #[test]

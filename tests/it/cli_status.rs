@@ -72,7 +72,7 @@ fn what_is_not_in_order_is_a_row_with_its_next_step() {
     );
     let notes = [
         "local: 3 of 6 keys not in order; --all shows the others\n",
-        ".env has 1 variable that the target does not give; `strongroom render app` takes them out\n",
+        ".env has 1 variable that the target does not give; `strongroom import .env --add` takes them in, `strongroom render app` takes them out\n",
         "`strongroom set xero/1/client_secret` sets what is missing\n",
     ];
     for note in notes {

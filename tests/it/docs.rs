@@ -91,3 +91,11 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn the_manifests_document_says_who_reads_each_dialect() {
+    let text = std::fs::read_to_string(root().join("docs/manifest.md")).unwrap();
+    for dialect in strongroom::render::Dialect::ALL {
+        assert!(text.contains(&format!("\n| `{dialect}` | ")), "{dialect}");
+    }
+}

@@ -8,6 +8,7 @@ mod own_key;
 mod site;
 
 use super::context::{Context, MANIFEST};
+use super::git::Exposed;
 use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
 use crate::durable;
@@ -81,6 +82,7 @@ pub(super) fn run(ctx: &mut Context, args: &InitArgs) -> Result<Exit> {
         return if joins { join(ctx, &new.key) } else { Err(site.taken().into()) };
     }
     new.tell(ctx, &site, &survey)?;
+    warn_of_tracked(ctx, &args.from_dotenv);
     if ctx.dry_run() {
         if !ctx.ui.json() {
             ctx.ui.text(&new.text)?;
@@ -96,6 +98,15 @@ pub(super) fn run(ctx: &mut Context, args: &InitArgs) -> Result<Exit> {
     prove_again(ctx, &readings)?;
     ctx.ui.note(&next(&new, &readings));
     Ok(Exit::Done)
+}
+
+/// A file that git has already stays in it, whatever is ignored.
+fn warn_of_tracked(ctx: &Context, files: &[PathBuf]) {
+    for file in files {
+        if let Some(exposed) = Exposed::of(file).filter(|exposed| exposed.tracked) {
+            ctx.ui.warning(&exposed.advice(file, None));
+        }
+    }
 }
 
 fn read_all(site: &Site, args: &InitArgs) -> Result<Vec<Reading>> {

@@ -187,7 +187,7 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
         _ if all => format!("{environment}: {off} of {keys} not in order"),
         _ => format!("{environment}: {off} of {keys} not in order; --all shows the others"),
     });
-    let strongroom = typed(ctx)?;
+    let strongroom = ctx.typed()?;
     for target in &found.matrix.targets {
         if let Some(line) = about_target(target, &found.matrix, &strongroom) {
             ctx.ui.note(&line);
@@ -207,16 +207,6 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
     Ok(())
 }
 
-/// How a next step for this environment begins.
-fn typed(ctx: &Context) -> Result<String> {
-    let environment = &ctx.environment()?.name;
-    let default = ctx.project()?.manifest.default_environment();
-    Ok(match default {
-        Some(spec) if spec.name == *environment => "strongroom".to_owned(),
-        _ => format!("strongroom -e {environment}"),
-    })
-}
-
 fn about_target(target: &Target, matrix: &Matrix, strongroom: &str) -> Option<String> {
     let Target { name, file, strange, .. } = target;
     let file = shown(file);
@@ -229,7 +219,7 @@ fn about_target(target: &Target, matrix: &Matrix, strongroom: &str) -> Option<St
             "{file} is not as its consumers take it ({error}); `{strongroom} render {name}` replaces it"
         )),
         OnDisk::Read if *strange > 0 => Some(format!(
-            "{file} has {} that the target does not give; `{strongroom} render {name}` takes them out",
+            "{file} has {} that the target does not give; `{strongroom} import {file} --add` takes them in, `{strongroom} render {name}` takes them out",
             plural(*strange, "variable")
         )),
         OnDisk::Read if off => Some(format!("`{strongroom} render {name}` brings {file} to what home holds")),
