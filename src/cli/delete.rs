@@ -14,7 +14,7 @@ use clap::Args;
 Examples:
   strongroom delete EMAIL_CC
   strongroom delete xero/2/access_token xero/2/refresh_token
-  strongroom delete app/OLD_NAME            (still in home, no longer in the manifest: its whole address)
+  strongroom delete app/OLD_NAME    (no longer in the manifest: by its whole address)
 
 `strongroom undo` brings them back; a vault keeps the history of a deleted key.")]
 pub(super) struct DeleteArgs {

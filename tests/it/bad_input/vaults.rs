@@ -116,7 +116,7 @@ fn a_damaged_vault_is_named_by_every_verb() {
         bytes[at] ^= 1;
         fs::write(project.path(), bytes).unwrap();
         let what = if at == 0 { "not an age file" } else { "local.age" };
-        project.every_verb_fails(1, &["local.age", what, "bring back an older one"]);
+        project.every_verb_fails(1, &["local.age", what, "bring an older one back"]);
     }
     // Among the recipients, damage and somebody else's key look alike.
     let mut bytes = whole.clone();
@@ -125,7 +125,7 @@ fn a_damaged_vault_is_named_by_every_verb() {
     project.every_verb_fails(5, &["local.age", "not sealed to this identity"]);
     for length in [0, 1, 200, last] {
         fs::write(project.path(), &whole[..length]).unwrap();
-        project.every_verb_fails(1, &["local.age", "bring back an older one"]);
+        project.every_verb_fails(1, &["local.age", "bring an older one back"]);
     }
 }
 
