@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
+use super::ui::plural;
 use crate::apply;
 use crate::journal::{Journal, Standing, Summary};
 use crate::store::Stores;
@@ -61,6 +62,8 @@ struct Which {
 #[derive(Serialize)]
 struct Listed {
     operations: Vec<Row>,
+    /// How many are of other places where a project has this name.
+    elsewhere: usize,
 }
 
 #[derive(Serialize)]
@@ -75,6 +78,9 @@ struct Row {
     total: usize,
     addresses: Vec<String>,
     undone_by: Option<String>,
+    undoes: Option<String>,
+    #[serde(skip)]
+    began: jiff::Timestamp,
 }
 
 impl Row {
@@ -100,7 +106,27 @@ impl Row {
                 .map(|target| format!("{} {}", target.place, target.address))
                 .collect(),
             undone_by,
+            undoes: summary.undoes.as_ref().map(ToString::to_string),
+            began: summary.at,
         }
+    }
+
+    /// The state, with the end of the name of what undid it: the beginnings are all alike.
+    fn told(&self) -> String {
+        match self.undone_by.as_deref().and_then(|by| by.rsplit('-').next()) {
+            Some(by) => format!("{} by …{by}", self.state),
+            None => self.state.to_owned(),
+        }
+    }
+
+    fn cells(&self) -> [Cell; 5] {
+        [
+            Cell::plain(&self.id),
+            Cell::plain(&self.began.strftime("%Y-%m-%d %H:%MZ").to_string()),
+            Cell::new(&self.told(), self.tone()),
+            Cell::plain(&self.addresses.len().to_string()),
+            Cell::plain(&short(&self.command)),
+        ]
     }
 
     fn tone(&self) -> Tone {
@@ -114,7 +140,11 @@ impl Row {
 }
 
 pub(super) fn list(ctx: &mut Context, _args: &OperationsArgs) -> Result<Exit> {
-    let listed = ctx.journal()?.list()?;
+    let mut listed = ctx.journal()?.list()?;
+    let here = [ctx.home_location()?];
+    let elsewhere = listed.iter().filter(|summary| !is_at(summary, &here)).count();
+    // One that changes no address tells no place: it is of interest only as long as something is wrong with it.
+    listed.retain(|summary| is_at(summary, &here) && (!summary.targets.is_empty() || needs_a_look(summary)));
     for summary in &listed {
         if let Standing::Damaged(reason) = &summary.standing {
             ctx.ui.warning(reason);
@@ -122,22 +152,21 @@ pub(super) fn list(ctx: &mut Context, _args: &OperationsArgs) -> Result<Exit> {
     }
     let rows: Vec<Row> = listed.iter().map(Row::of).collect();
     if ctx.ui.json() {
-        ctx.ui.document("operations", &Listed { operations: rows })?;
+        ctx.ui.document("operations", &Listed { operations: rows, elsewhere })?;
         return Ok(Exit::Done);
+    }
+    if elsewhere > 0 {
+        ctx.ui.note(&format!(
+            "{} of other places where a project has this name: not shown",
+            plural(elsewhere, "operation")
+        ));
     }
     if rows.is_empty() {
         ctx.ui.note("no operations on this host yet");
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(["operation", "state", "addresses", "command"]);
-    for row in &rows {
-        table.row([
-            Cell::plain(&row.id),
-            Cell::new(row.state, row.tone()),
-            Cell::plain(&row.addresses.len().to_string()),
-            Cell::plain(&short(&row.command)),
-        ]);
-    }
+    let mut table = Table::new(["operation", "when", "state", "addresses", "command"]);
+    rows.iter().for_each(|row| table.row(row.cells()));
     ctx.ui.table(&table)?;
     if rows.iter().any(|row| row.state == "unfinished") {
         ctx.ui.note("`strongroom resume` finishes what is unfinished, `strongroom undo` takes it back");
@@ -264,8 +293,16 @@ fn can_be_undone(summary: &Summary) -> bool {
 /// is not.
 fn newest(journal: &Journal, stores: &Stores, meant: fn(&Summary) -> bool) -> Result<Option<Summary>> {
     let here: Vec<String> = stores.values().map(|store| store.location()).collect();
-    let is_here = |summary: &Summary| summary.targets.iter().all(|target| here.contains(&target.location));
-    Ok(journal.list()?.into_iter().rev().find(|summary| meant(summary) && is_here(summary)))
+    Ok(journal.list()?.into_iter().rev().find(|summary| meant(summary) && is_at(summary, &here)))
+}
+
+/// Whether all that an operation changes is at these places.
+fn is_at(summary: &Summary, here: &[String]) -> bool {
+    summary.targets.iter().all(|target| here.contains(&target.location))
+}
+
+fn needs_a_look(summary: &Summary) -> bool {
+    matches!(summary.standing, Standing::Damaged(_) | Standing::Unfinished | Standing::Running)
 }
 
 fn unreadable(summary: &Summary, reason: &str) -> Stop {

@@ -187,6 +187,40 @@ fn undo_goes_back_a_step_each_time_and_an_undo_is_undone_by_its_name() {
 }
 
 #[test]
+fn operations_of_another_checkout_are_counted_and_not_listed() {
+    let env = project();
+    set(&env, "TOKEN", "here");
+    env.write("elsewhere/strongroom.toml", env.read("strongroom.toml"));
+    let elsewhere = |words: &str| env.run(&format!("-c elsewhere/strongroom.toml {words}"));
+    let said = elsewhere("operations");
+    assert!(said.stderr.contains("1 operation of other places"), "{}", said.stderr);
+    assert_eq!(said.success(), "");
+    env.run_with_stdin("-c elsewhere/strongroom.toml set TOKEN --yes", "there").success();
+    elsewhere("undo --yes").success();
+    let listed: serde_json::Value = serde_json::from_str(&env.run("operations --json").success()).unwrap();
+    assert_eq!((listed["operations"].as_array().unwrap().len(), &listed["elsewhere"]), (1, &2.into()));
+}
+
+#[test]
+fn operations_tell_when_and_what_undid_what() {
+    let env = project();
+    set(&env, "TOKEN", "here");
+    env.run("undo --yes").success();
+    let listed: serde_json::Value = serde_json::from_str(&env.run("operations --json").success()).unwrap();
+    let (first, undo) = (&listed["operations"][0], &listed["operations"][1]);
+    assert_eq!((&undo["undoes"], &first["undone_by"]), (&first["id"], &undo["id"]));
+    assert!(first["undoes"].is_null() && first.get("began").is_none());
+    let shown = env.run("operations").success();
+    let mut lines = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(lines.next().unwrap()[1], "WHEN");
+    let (row, at) = (lines.next().unwrap(), first["at"].as_str().unwrap());
+    assert_eq!((row[1], row[2]), (&at[..10], &*format!("{}Z", &at[11..16])));
+    let end = undo["id"].as_str().unwrap().rsplit('-').next().unwrap();
+    assert!(shown.contains(&format!("undone by …{end}")), "{shown}");
+    assert!(shown.contains(&format!("undo {}", first["id"].as_str().unwrap())), "{shown}");
+}
+
+#[test]
 fn resume_and_undo_with_nothing_to_do_say_so_and_end_well() {
     let env = project();
     for verb in ["resume", "undo", "operations"] {
