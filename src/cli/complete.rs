@@ -7,10 +7,11 @@ use super::context::{self, Project};
 use super::report::Exit;
 use super::{command, early};
 use crate::manifest::{InstancesSpec, Manifest};
+use crate::name::Address;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::CompleteEnv;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// By this variable the script that `completions` prints tells us which shell asks. It does not begin with STRONGROOM_,
 /// which are settings.
@@ -18,8 +19,10 @@ pub(super) const ASKING: &str = "_STRONGROOM_COMPLETE";
 
 /// Answers, if a shell asks.
 pub(super) fn answer_shell() -> Option<Exit> {
-    context::variable(ASKING)?;
-    match CompleteEnv::with_factory(command).var(ASKING).try_complete(context::arguments(), None) {
+    let shell = context::variable(ASKING)?;
+    // Files are offered from the working folder on; bash completes them itself, as it would have to quote ours.
+    let here = (shell != "bash").then_some(Path::new("."));
+    match CompleteEnv::with_factory(command).var(ASKING).try_complete(context::arguments(), here) {
         Ok(true) => Some(Exit::Done),
         Ok(false) => None,
         Err(_) => Some(Exit::Usage),
@@ -35,7 +38,18 @@ pub(super) fn environments() -> ArgValueCandidates {
 
 /// The addresses that the manifest declares, in their shortest form: `KEY` where one group has it, else `group/KEY`.
 pub(super) fn addresses() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| names(shortest))
+    ArgValueCandidates::new(|| names(|manifest| shortest(manifest, &|_| true)))
+}
+
+/// Those of them that live in some environment's home: what can be set.
+pub(super) fn home_addresses() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        names(|manifest| {
+            shortest(manifest, &|address| {
+                manifest.environments().any(|spec| manifest.lives_in_home(&spec.name, address))
+            })
+        })
+    })
 }
 
 /// The render targets that the manifest declares.
@@ -48,7 +62,7 @@ fn names(of: impl Fn(&Manifest) -> Vec<String>) -> Vec<CompletionCandidate> {
     of(&project.manifest).into_iter().map(CompletionCandidate::new).collect()
 }
 
-fn shortest(manifest: &Manifest) -> Vec<String> {
+fn shortest(manifest: &Manifest, wanted: &dyn Fn(&Address) -> bool) -> Vec<String> {
     let mut once = BTreeSet::new();
     let mut again = BTreeSet::new();
     for key in manifest.groups().flat_map(|group| group.keys.keys()) {
@@ -58,15 +72,21 @@ fn shortest(manifest: &Manifest) -> Vec<String> {
     }
     let mut found = Vec::new();
     for group in manifest.groups() {
+        let instances = match &group.instances {
+            InstancesSpec::None => vec![None],
+            InstancesSpec::Listed(names) => names.iter().cloned().map(Some).collect(),
+            InstancesSpec::Discovered => Vec::new(),
+        };
         for key in group.keys.keys() {
-            match &group.instances {
-                InstancesSpec::None if again.contains(key) => found.push(format!("{}/{key}", group.name)),
-                InstancesSpec::None => found.push(key.to_string()),
-                InstancesSpec::Listed(names) => {
-                    found.extend(names.iter().map(|name| format!("{}/{name}/{key}", group.name)));
-                }
-                InstancesSpec::Discovered => {}
-            }
+            let addresses = instances.iter().map(|instance| Address {
+                group: group.name.clone(),
+                instance: instance.clone(),
+                key: key.clone(),
+            });
+            found.extend(addresses.filter(wanted).map(|address| match address.instance {
+                None if !again.contains(key) => key.to_string(),
+                _ => address.to_string(),
+            }));
         }
     }
     found

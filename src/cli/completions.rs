@@ -39,6 +39,14 @@ pub(super) fn run(ctx: &mut Context, args: &CompletionsArgs) -> Result<Exit> {
     };
     let mut script = Vec::new();
     shell.write_registration(ASKING, "strongroom", "strongroom", "strongroom", &mut script)?;
+    if matches!(args.shell, Shell::Bash) {
+        script = with_files(&script);
+    }
     ctx.ui.raw(&script)?;
     Ok(Exit::Done)
+}
+
+/// Where we offer nothing, bash completes file names as everywhere else: it quotes them, and knows a folder.
+fn with_files(script: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(script).replace("-o bashdefault", "-o bashdefault -o default").into_bytes()
 }

@@ -27,7 +27,7 @@ From stdin exactly one line end is taken off the end. A value is never given on 
 line, where the shell's history and every process of the machine could read it.")]
 pub(super) struct SetArgs {
     /// KEY, group/KEY or group/instance/KEY
-    #[arg(value_name = "KEY", add = complete::addresses())]
+    #[arg(value_name = "KEY", add = complete::home_addresses())]
     key: String,
 
     /// Take the file's bytes as they are

@@ -1,6 +1,7 @@
 //! The command line itself: how it parses, what it says, where it says it, and its exit codes.
 
-use crate::support::env::TestEnv;
+use crate::support::env::{STRONGROOM, TestEnv};
+use crate::support::machine::program;
 
 #[test]
 fn version_is_data() {
@@ -80,4 +81,54 @@ fn manual_pages_are_written_one_per_command() {
     let _ = env.run("man --out pages").success();
     assert!(env.read("pages/strongroom.1").contains("Exit codes"));
     assert!(env.read("pages/strongroom-completions.1").contains("source <("));
+}
+
+const KEYS: &str = "\
+version = 1
+[project]
+name = \"demo\"
+recipients = []
+[environments.local]
+home = \"vault\"
+[groups.app.keys]
+TOKEN = { secret = true }
+MODE = { value = \"local\" }
+URL = { derive = \"https://{TOKEN}@host.example\" }
+";
+
+#[test]
+fn only_what_can_be_set_is_offered_for_set() {
+    let env = TestEnv::new().with_manifest(KEYS).with("_STRONGROOM_COMPLETE", "bash");
+    let env = env.with("_CLAP_COMPLETE_INDEX", "2").with("_CLAP_IFS", "\n");
+    for (verb, keys) in [("set", &["TOKEN"][..]), ("get", &["TOKEN", "MODE", "URL"])] {
+        let output = env.args(["--", "strongroom", verb, ""]);
+        let offered = output.success();
+        let offered: Vec<&str> = offered.split('\n').filter(|word| !word.starts_with('-')).collect();
+        assert_eq!(offered, keys, "{verb}");
+    }
+}
+
+#[test]
+fn bash_completes_file_names_where_there_is_nothing_else_to_offer() {
+    let Some(bash) = program("bash") else { return };
+    let env = TestEnv::new().with_manifest(KEYS).with_file("notes of old.env", "").with("TERM", "dumb");
+    let mut shell = env.command(bash);
+    shell.args(["--norc", "--noprofile", "-i"]);
+    let mut terminal = env.terminal_of(&shell);
+    terminal.type_line(&format!(
+        "strongroom() {{ if [ $_STRONGROOM_COMPLETE ]; then '{STRONGROOM}' \"$@\"; else printf '<%s>' \"$@\"; echo; fi; }}"
+    ));
+    terminal.type_line(&format!("source <('{STRONGROOM}' completions bash); echo rea''dy"));
+    terminal.expect("ready");
+    for (typed, meant) in [
+        ("import no\t", "<import><notes of old.env>"),
+        ("-c str\t", "<-c><strongroom.toml>"),
+        ("exec -- ls no\t", "<exec><--><ls><notes of old.env>"),
+        ("get TO\t", "<get><TOKEN>"),
+    ] {
+        terminal.type_line(&format!("strongroom {typed}"));
+        terminal.expect(meant);
+    }
+    terminal.type_line("exit");
+    let _ = terminal.end();
 }
