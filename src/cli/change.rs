@@ -8,11 +8,12 @@ use super::report::{Exit, Stop};
 use super::table::Tone;
 use super::ui::{plural, shown};
 use crate::apply::{self, ApplyError, Done};
-use crate::journal::{Journal, Outside, Standing};
+use crate::journal::{Journal, Outside, Standing, Summary};
 use crate::name::Address;
 use crate::plan::{Desired, Line, Mark, Place, Plan, lines};
 use crate::store::{OperationId, Stores};
 use anyhow::Result;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::future::Future;
 
@@ -83,7 +84,7 @@ impl Context {
         resumed: Option<&OperationId>,
         work: impl Future<Output = std::result::Result<Done, ApplyError>>,
     ) -> Result<Done> {
-        let before = unfinished(journal);
+        let started = (self.clock())();
         let ended = self.wait_for(async {
             // Listened to from before the first step on: a step that does not wait is finished, and then it is heard.
             let mut interrupts = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
@@ -93,13 +94,10 @@ impl Context {
                 done = work => Some(done),
             })
         })?;
-        let stopped = |why: &str| {
-            let ours = unfinished(journal).into_iter().find(|id| !before.contains(id) || resumed == Some(id));
-            match ours {
-                Some(id) => Stop::new(Exit::Midway, format!("{why}; operation {id} is unfinished"))
-                    .hint("`strongroom resume` finishes it, `strongroom undo` takes it back"),
-                None => Stop::new(Exit::Interrupted, format!("{why}; nothing was changed")),
-            }
+        let stopped = |why: &str| match unfinished(journal, started, resumed) {
+            Some(id) => Stop::new(Exit::Midway, format!("{why}; operation {id} is unfinished"))
+                .hint("`strongroom resume` finishes it, `strongroom undo` takes it back"),
+            None => Stop::new(Exit::Interrupted, format!("{why}; nothing was changed")),
         };
         match ended {
             Some(Ok(done)) => Ok(done),
@@ -170,9 +168,13 @@ impl Context {
     }
 }
 
-fn unfinished(journal: &Journal) -> Vec<OperationId> {
+/// The operation of this run, if it is unfinished: the one that was resumed, or one that began since. Looked for only once
+/// something went wrong, as it reads every journal.
+fn unfinished(journal: &Journal, started: Timestamp, resumed: Option<&OperationId>) -> Option<OperationId> {
+    let ours = |summary: &Summary| summary.at >= started || resumed == Some(&summary.id);
     let listed = journal.list().unwrap_or_default().into_iter();
-    listed.filter(|summary| summary.standing == Standing::Unfinished).map(|summary| summary.id).collect()
+    let mut open = listed.filter(|summary| summary.standing == Standing::Unfinished && ours(summary));
+    open.next().map(|summary| summary.id)
 }
 
 fn tone(mark: Mark) -> Tone {

@@ -89,9 +89,10 @@ pub(super) struct Faulty<S> {
 }
 
 impl<S: Store> Faulty<S> {
-    async fn call<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    /// Makes the call, or lets it go wrong; what is told of it then is the fault.
+    async fn call<T>(&self, call: impl Future<Output = T>) -> Result<T, Fault> {
         match self.schedule.next() {
-            None => call.await,
+            None => Ok(call.await),
             Some(Fault::KilledBefore) => self.schedule.die().await,
             Some(Fault::KilledAfter) => {
                 drop(call.await);
@@ -99,9 +100,9 @@ impl<S: Store> Faulty<S> {
             }
             Some(Fault::ReplyLost) => {
                 drop(call.await);
-                Err(error(Fault::ReplyLost))
+                Err(Fault::ReplyLost)
             }
-            Some(fault) => Err(error(fault)),
+            Some(fault) => Err(fault),
         }
     }
 }
@@ -117,7 +118,7 @@ impl<S: Store> Store for Faulty<S> {
     }
 
     async fn read(&self, addresses: &[Address]) -> Result<Snapshot, StoreError> {
-        self.call(self.store.read(addresses)).await
+        self.call(self.store.read(addresses)).await.map_err(error)?
     }
 
     async fn write(
@@ -127,25 +128,15 @@ impl<S: Store> Store for Faulty<S> {
         operation: &OperationId,
         changes: &[Change],
     ) -> Receipt {
-        let call = self.store.write(unit, base, operation, changes);
-        match self.schedule.next() {
-            None => call.await,
-            Some(Fault::KilledBefore) => self.schedule.die().await,
-            Some(Fault::KilledAfter) => {
-                drop(call.await);
-                self.schedule.die().await
-            }
-            Some(Fault::ReplyLost) => {
-                drop(call.await);
-                Receipt::Unknown(error(Fault::ReplyLost))
-            }
-            Some(Fault::NetworkGone) => Receipt::Unknown(error(Fault::NetworkGone)),
-            Some(fault) => Receipt::NotApplied(error(fault)),
+        match self.call(self.store.write(unit, base, operation, changes)).await {
+            Ok(receipt) => receipt,
+            Err(fault @ (Fault::ReplyLost | Fault::NetworkGone)) => Receipt::Unknown(error(fault)),
+            Err(fault) => Receipt::NotApplied(error(fault)),
         }
     }
 
     async fn settle(&self, receipt: &Applied) -> Result<(), StoreError> {
-        self.call(self.store.settle(receipt)).await
+        self.call(self.store.settle(receipt)).await.map_err(error)?
     }
 
     fn overwrote(&self, unit: &Unit, base: Option<&Version>, seen: &Snapshot) -> Option<Version> {
