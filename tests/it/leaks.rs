@@ -109,8 +109,7 @@ groups = ["app"]
 "#,
         identities.recipients()[0]
     ));
-    fs::create_dir_all(env.config("")).unwrap();
-    fs::write(env.config("identity.txt"), identities.to_file().as_bytes()).unwrap();
+    env.keep_identity(&identities);
     for value in [&format!("{CANARY}1"), &format!("{CANARY}2"), CANARY] {
         let output = env.run_with_stdin("--yes set TOKEN", value);
         clean("set", &output, Told::Nothing);

@@ -28,8 +28,7 @@ impl Project {
              [environments.local]\nhome = \"vault\"\n[groups.app.keys]\nTOKEN = {{ secret = true }}\n",
             identities.recipients()[0]
         ));
-        fs::create_dir_all(env.config("")).unwrap();
-        fs::write(env.config("identity.txt"), identities.to_file().as_bytes()).unwrap();
+        env.keep_identity(&identities);
         let _ = env.run_with_stdin("--yes set TOKEN", "the value").success();
         Project { env, identities: Arc::new(identities) }
     }

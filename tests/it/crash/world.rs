@@ -52,8 +52,7 @@ NEW = {{ secret = true, optional = true }}
             identities.recipients()[0]
         );
         let env = TestEnv::in_memory().with_manifest(&manifest);
-        fs::create_dir_all(env.config("")).unwrap();
-        fs::write(env.config("identity.txt"), identities.to_file().as_bytes()).unwrap();
+        env.keep_identity(&identities);
         World { env, identities: Arc::new(identities) }
     }
 

@@ -16,10 +16,15 @@ impl TestEnv {
     /// With an identity in the settings folder, and a vault sealed to it that holds these values.
     pub(crate) fn with_vault(self, environment: &str, values: &[(&str, &str)]) -> TestEnv {
         let identities = Identities::generate();
-        fs::create_dir_all(self.config("")).unwrap();
-        fs::write(self.config("identity.txt"), identities.to_file().as_bytes()).unwrap();
+        self.keep_identity(&identities);
         let sealed = seal::seal(&document(environment, values).to_json(), &identities.recipients()).unwrap();
         self.with_file(&format!(".strongroom/{environment}.age"), sealed)
+    }
+
+    /// Puts an identity into the settings folder.
+    pub(crate) fn keep_identity(&self, identities: &Identities) {
+        fs::create_dir_all(self.config("")).unwrap();
+        fs::write(self.config("identity.txt"), identities.to_file().as_bytes()).unwrap();
     }
 
     /// Protects the identity in the settings folder with a passphrase.
