@@ -15,15 +15,16 @@ pub(super) const GRAMMAR: Grammar =
 fn forms(value: &str) -> Vec<Form> {
     let written = replaced(&replaced(value, "\n", "\\n"), "\r", "\\r");
     let quoted = |quote: &str, text: &str| joined(&[quote, text, quote]);
-    let guarded = |quote: &str| joined(&[quote, value, quote, " # ", quote, "."]);
+    let guarded = |quote: &str, text: &str| joined(&[quote, text, quote, " # ", quote, "."]);
     vec![
         quoted("'", value),
         quoted("\"", value),
         quoted("`", value),
-        guarded("'"),
-        guarded("\""),
-        guarded("`"),
+        guarded("'", value),
+        guarded("\"", value),
+        guarded("`", value),
         quoted("\"", &written),
+        guarded("\"", &written),
     ]
 }
 

@@ -120,6 +120,8 @@ fn npm_dotenv_is_guarded_against_running_on_after_a_last_backslash() {
     reads(Dialect::Node, "A='x\\'\nB='#'\n", &[("A", "x\\'\nB=")]);
     reads(Dialect::Node, "A='x\\'\nB='y'\n", &[("A", "x\\"), ("B", "y")]);
     reads(Dialect::Node, "A=\"x\\\"y\"\nB=1#2\n", &[("A", "x\\\"y"), ("B", "1")]);
+    // A carriage return has to be an escape, and the guard is needed all the same.
+    writes(Dialect::Node, "\r\\", r#""\r\" # "."#);
 }
 
 #[test]

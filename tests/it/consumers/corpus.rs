@@ -81,6 +81,8 @@ const LISTED: &[&str] = &[
     "ends in \\\\\\",
     "\\n",
     "\\r",
+    "\r\\",
+    "a\r\nb\\",
     "\\t",
     "a\\nb",
     "a\\\\nb",
