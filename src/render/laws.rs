@@ -69,7 +69,9 @@ fn holds(dialect: Dialect, value: &str) -> Option<bool> {
             let ends = [
                 '\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}',
             ];
-            Some(!value.contains(ends) && !value.starts_with('$'))
+            // 0.11, and later ones with `parse_comments=True`, cut a value in double quotes at a `#`.
+            let in_quotes = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
+            Some(!value.contains(ends) && !value.starts_with('$') && !(in_quotes && value.contains('#')))
         }
         Dialect::NodeBuiltin => {
             let quotes = ['\'', '`', '"'];
