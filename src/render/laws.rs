@@ -78,8 +78,9 @@ fn holds(dialect: Dialect, value: &str) -> Option<bool> {
             let quoted = !value.contains('\'')
                 || !value.contains('`')
                 || !(value.contains('"') || value.contains("\\n"));
+            // Newer releases take tabs for blanks at the ends too.
             let bare = !value.contains(['#', '\n'])
-                && value.trim_matches(' ') == value
+                && value.trim_matches([' ', '\t']) == value
                 && !value.starts_with(quotes);
             Some(!value.contains('\r') && (quoted || bare))
         }
