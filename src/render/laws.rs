@@ -71,7 +71,8 @@ fn holds(dialect: Dialect, value: &str) -> Option<bool> {
             ];
             // 0.11, and later ones with `parse_comments=True`, cut a value in double quotes at a `#`.
             let in_quotes = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
-            Some(!value.contains(ends) && !value.starts_with('$') && !(in_quotes && value.contains('#')))
+            let cut = in_quotes && value.contains('#');
+            Some(!(value.contains(ends) || value.starts_with('$') || cut))
         }
         Dialect::NodeBuiltin => {
             let quotes = ['\'', '`', '"'];
