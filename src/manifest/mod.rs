@@ -14,6 +14,7 @@ pub mod generate;
 mod model;
 mod problem;
 mod queries;
+mod reserved;
 mod resolve;
 mod schema;
 mod shape;

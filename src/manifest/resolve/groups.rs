@@ -4,6 +4,7 @@ use super::{Resolver, step};
 use crate::manifest::address::UnknownName;
 use crate::manifest::generate::{Alphabet, Generator};
 use crate::manifest::model::{EnvironmentSpec, GroupSpec, InstancesSpec, KeySpec, Origin};
+use crate::manifest::reserved::RESERVED;
 use crate::manifest::schema::{self, Audience};
 use crate::manifest::source::{Finding, On, Trail, trail};
 use crate::manifest::template::{NameTemplate, Placeholder};
@@ -11,9 +12,6 @@ use crate::name;
 use crate::secret::Secret;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
-
-/// Kept for the tool itself, under the project's path.
-const RESERVED: &str = "_strongroom";
 
 impl Resolver<'_> {
     pub(super) fn groups(
