@@ -1,0 +1,240 @@
+//! What a test, or the start of the example, sets up and looks at without a call.
+//!
+//! Owns how the server behaves where AWS leaves room, what somebody else does, and environments that are there from the
+//! start.
+
+use super::applications::{Application, Template};
+use super::deployment::{Delivery, Order, Outcome};
+use super::environment::{Draft, Environment, Fate, Status};
+use super::events::Event;
+use super::instances::{self, Failures, Variables};
+use super::platforms::Platform;
+use super::settings::{Layers, OptionName, Options, PROPERTIES, REFERENCES};
+use super::{Beanstalk, Resolver, catalogue};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+
+/// The order of the members of DescribeConfigurationSettings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Members {
+    /// What runs, then the draft.
+    #[default]
+    DeployedFirst,
+    /// The draft, then what runs.
+    DraftFirst,
+}
+
+/// How the server behaves where AWS leaves room.
+#[derive(Clone, Debug)]
+pub(crate) struct Behaviour {
+    /// How many looks (DescribeEnvironments, DescribeEvents) see a deployment under way.
+    pub(crate) looks: usize,
+    pub(crate) members: Members,
+    pub(crate) delivery: Delivery,
+    /// How the next deployments end; after the last, by themselves.
+    pub(crate) outcomes: VecDeque<Outcome>,
+    /// Nobody may see configuration settings: the answer is an empty list.
+    pub(crate) hides_settings: bool,
+}
+
+impl Default for Behaviour {
+    fn default() -> Behaviour {
+        Behaviour {
+            looks: 2,
+            members: Members::default(),
+            delivery: Delivery::default(),
+            outcomes: VecDeque::new(),
+            hides_settings: false,
+        }
+    }
+}
+
+/// An environment that is there from the start, Ready.
+#[derive(Clone, Debug)]
+pub(crate) struct Seed {
+    application: String,
+    name: String,
+    platform: Platform,
+    layers: Layers,
+}
+
+impl Seed {
+    /// An environment on a solution stack such as `64bit Amazon Linux 2023 v4.9.1 running Docker`.
+    pub(crate) fn new(application: &str, name: &str, stack: &str) -> Seed {
+        let platform = Platform::named(stack).expect("a solution stack of this server");
+        let layers = Layers { defaults: catalogue::defaults(&platform), ..Layers::default() };
+        Seed { application: application.to_owned(), name: name.to_owned(), platform, layers }
+    }
+
+    /// With a plain property, set directly.
+    pub(crate) fn property(self, name: &str, value: &str) -> Seed {
+        self.option(PROPERTIES, name, value)
+    }
+
+    /// With several of them.
+    pub(crate) fn properties<'a>(self, values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Seed {
+        values.into_iter().fold(self, |seed, (name, value)| seed.property(name, value))
+    }
+
+    /// With a variable by reference.
+    pub(crate) fn reference(self, name: &str, arn: &str) -> Seed {
+        self.option(REFERENCES, name, arn)
+    }
+
+    /// With any option, set directly.
+    pub(crate) fn option(mut self, namespace: &str, name: &str, value: &str) -> Seed {
+        self.layers.direct.insert(OptionName::new(namespace, name), value.to_owned());
+        self
+    }
+
+    /// With a property that the deployed version's .ebextensions set.
+    pub(crate) fn shipped(mut self, name: &str, value: &str) -> Seed {
+        self.layers.ebextensions.insert(OptionName::new(PROPERTIES, name), value.to_owned());
+        self
+    }
+
+    /// With a property of a saved configuration that was applied.
+    pub(crate) fn saved(mut self, name: &str, value: &str) -> Seed {
+        self.layers.saved.insert(OptionName::new(PROPERTIES, name), value.to_owned());
+        self
+    }
+}
+
+impl Beanstalk {
+    /// Adds an environment, and its application with a version `v1` if that is not there. Its containers see what needs
+    /// no resolving; references count from its next deployment on.
+    pub(crate) fn add(&mut self, seed: Seed, at: Timestamp) {
+        let Seed { application, name, platform, layers } = seed;
+        let own = self.applications.entry(application.clone());
+        let own = own.or_insert_with(|| Application::new(&application, at));
+        own.versions.insert("v1".to_owned(), layers.ebextensions.clone());
+        let environment = Environment {
+            id: self.next_id(),
+            name,
+            application,
+            description: String::new(),
+            version: Some("v1".to_owned()),
+            platform,
+            status: Status::Ready,
+            healthy: true,
+            containers: layers.namespace(PROPERTIES),
+            layers,
+            draft: None,
+            deployment: None,
+            tags: BTreeMap::new(),
+            created: at,
+            updated: at,
+        };
+        self.environments.push(environment);
+    }
+
+    /// A version of an application, with the properties that its .ebextensions set.
+    pub(crate) fn add_version(&mut self, application: &str, label: &str, shipped: Options, at: Timestamp) {
+        let own = self.applications.entry(application.to_owned());
+        let own = own.or_insert_with(|| Application::new(application, at));
+        own.versions.insert(label.to_owned(), shipped);
+    }
+
+    /// A saved configuration of an application.
+    pub(crate) fn add_template(&mut self, seed: Seed, template: &str, at: Timestamp) {
+        let own = self.applications.entry(seed.application.clone());
+        let own = own.or_insert_with(|| Application::new(&seed.application, at));
+        let kept = Template { platform: seed.platform, options: seed.layers.direct, created: at };
+        own.templates.insert(template.to_owned(), kept);
+    }
+
+    /// A draft as a failed deployment of these properties would have left it.
+    pub(crate) fn add_failed_draft(&mut self, environment: &str, values: &Options, at: Timestamp) {
+        let environment = self.live(environment);
+        let mut layers = environment.layers.clone();
+        layers.change(values, &[]);
+        environment.draft = Some(Draft { fate: Fate::Failed, layers, created: at });
+    }
+
+    /// The environment of that name that is not terminated.
+    pub(crate) fn environment(&self, name: &str) -> Option<&Environment> {
+        let live = |own: &&Environment| own.name == name && own.status != Status::Terminated;
+        self.environments.iter().find(live)
+    }
+
+    /// What the containers of the environment see.
+    pub(crate) fn container_environment(&self, environment: &str) -> Variables {
+        self.environment(environment).map(|own| own.containers.clone()).unwrap_or_default()
+    }
+
+    /// What they would see if an instance bootstrapped now, as one that scaling adds does; or what its log says.
+    pub(crate) fn bootstrap_now(
+        &self,
+        environment: &str,
+        resolver: &dyn Resolver,
+    ) -> Result<Variables, Failures> {
+        let own = self.environment(environment);
+        let own = own.ok_or_else(|| vec![format!("no environment {environment}")])?;
+        instances::bootstrap(&own.layers, &own.platform, resolver)
+    }
+
+    /// Plain properties as they are deployed.
+    pub(crate) fn properties(&self, environment: &str) -> Variables {
+        self.environment(environment).map(|own| own.layers.namespace(PROPERTIES)).unwrap_or_default()
+    }
+
+    /// References as they are deployed.
+    pub(crate) fn references(&self, environment: &str) -> Variables {
+        self.environment(environment).map(|own| own.layers.namespace(REFERENCES)).unwrap_or_default()
+    }
+
+    /// Every event, oldest first, those too that cannot be seen yet.
+    pub(crate) fn events(&self) -> &[Event] {
+        self.events.all()
+    }
+
+    fn live(&mut self, name: &str) -> &mut Environment {
+        let live = |own: &&mut Environment| own.name == name && own.status != Status::Terminated;
+        self.environments.iter_mut().find(live).expect("an environment that was added before")
+    }
+
+    /// Somebody else deploys properties at once; one without a value is removed.
+    pub(crate) fn deploy_elsewhere(
+        &mut self,
+        name: &str,
+        values: &[(&str, Option<&str>)],
+        at: Timestamp,
+        resolver: &dyn Resolver,
+    ) {
+        let mut layers = self.live(name).layers.clone();
+        for (name, value) in values {
+            let option = OptionName::new(PROPERTIES, name);
+            match value {
+                Some(value) => drop(layers.direct.insert(option, (*value).to_owned())),
+                None => drop(layers.direct.remove(&option)),
+            }
+        }
+        self.begin_elsewhere(name, layers, 0, at);
+        let mut events = std::mem::take(&mut self.events);
+        self.live(name).looked_at(at, Delivery::OnTime, resolver, &mut events);
+        self.events = events;
+    }
+
+    /// Somebody else begins a deployment that changes nothing; so many looks see it.
+    pub(crate) fn occupy_elsewhere(&mut self, name: &str, looks: usize, at: Timestamp) {
+        let layers = self.live(name).layers.clone();
+        self.begin_elsewhere(name, layers, looks, at);
+    }
+
+    fn begin_elsewhere(&mut self, name: &str, layers: Layers, looks: usize, at: Timestamp) {
+        let request = format!("somebody-else-{}", self.events.all().len());
+        let order = Order { request, at, looks, outcome: Outcome::Natural };
+        let mut events = std::mem::take(&mut self.events);
+        self.live(name).configure(layers, order, &mut events);
+        self.events = events;
+    }
+}
+
+/// Where there are no secrets and no parameters.
+pub(crate) struct NoSecrets;
+
+impl Resolver for NoSecrets {
+    fn resolve(&self, _arn: &str) -> Result<String, String> {
+        Err("there is none".to_owned())
+    }
+}
