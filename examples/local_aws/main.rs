@@ -1,8 +1,72 @@
 //! A strict local AWS, to try everything without an account: `cargo run --example local_aws`.
 //!
-//! Owns the arguments and what is printed; what it answers is in `cloud`.
+//! Owns the arguments and what is printed; what it answers is in `cloud`. It runs until it is interrupted.
+
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 #[expect(dead_code, reason = "the tests use more of it than this program does")]
 mod cloud;
 
-fn main() {}
+use clap::Parser;
+use cloud::rates::Rates;
+use cloud::{Cloud, Pages};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// SSM, Secrets Manager, Elastic Beanstalk and STS on 127.0.0.1, for the aws program, the SDKs and strongroom.
+#[derive(Parser)]
+struct Arguments {
+    /// The port to listen on; any free one without.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// An IAM policy (JSON) for the access key AKIALOCALLIMITEDEXAM; the default key may do everything.
+    #[arg(long)]
+    policy: Option<PathBuf>,
+    /// An alias of a customer-managed KMS key to create, as alias/NAME; may be repeated.
+    #[arg(long)]
+    key: Vec<String>,
+    /// Enforce AWS's default quotas of calls a second.
+    #[arg(long)]
+    quota: bool,
+    /// Reads of parameters a second, with --quota.
+    #[arg(long, requires = "quota", default_value_t = 40.0)]
+    reads: f64,
+    /// Writes of parameters a second, with --quota.
+    #[arg(long, requires = "quota", default_value_t = 3.0)]
+    writes: f64,
+    /// How long each call takes, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    latency: u64,
+    /// Return short and empty pages, as AWS may at any time.
+    #[arg(long)]
+    ragged_pages: bool,
+}
+
+const LIMITED_KEY: &str = "AKIALOCALLIMITEDEXAM";
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let cloud = Cloud::on(arguments.port)?;
+    for alias in &arguments.key {
+        println!("# {alias} is {}", cloud.kms_key(alias));
+    }
+    let mut access_key = cloud::ACCESS_KEY;
+    if let Some(file) = &arguments.policy {
+        let arn = format!("arn:aws:iam::{}:user/limited", cloud::ACCOUNT);
+        cloud.principal(LIMITED_KEY, &arn, &std::fs::read_to_string(file)?).map_err(anyhow::Error::msg)?;
+        access_key = LIMITED_KEY;
+    }
+    if arguments.quota {
+        cloud.rates(Some(Rates::standard().parameters(arguments.reads, arguments.writes)));
+    }
+    cloud.latency(Duration::from_millis(arguments.latency));
+    if arguments.ragged_pages {
+        cloud.pages(Pages::Ragged);
+    }
+    for (name, value) in cloud.environment_of(access_key) {
+        println!("export {name}={value}");
+    }
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,152 @@
+//! What the cloud knows at one moment, and how one call is answered from it.
+
+use super::beanstalk::Beanstalk;
+use super::faults::Faults;
+use super::iam::Principal;
+use super::json::Arguments;
+use super::kms::Keys;
+use super::rates::Rates;
+use super::service::Service;
+use super::ssm::Ssm;
+use super::{ACCESS_KEY, Form, Pages, Refusal, sts};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// When a call is handled, and the request ID that its answer carries.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    pub(crate) request: String,
+}
+
+/// What a service needs beside the arguments.
+pub(crate) struct Visit<'a> {
+    pub(crate) at: Timestamp,
+    pub(crate) caller: &'a Principal,
+    pub(crate) keys: &'a Keys,
+    pub(crate) pages: Pages,
+}
+
+/// A call that arrived, whatever became of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) service: &'static str,
+    pub(crate) action: String,
+    /// The request as it was sent: JSON, or a form.
+    pub(crate) body: String,
+    pub(crate) principal: String,
+    pub(crate) at: Timestamp,
+    /// How many calls were under way when this one arrived, with it.
+    pub(crate) in_flight: usize,
+}
+
+impl Call {
+    /// The action as IAM names it: `ssm:GetParameters`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{}", self.service, self.action)
+    }
+}
+
+/// What the services hold.
+#[derive(Clone, Default)]
+pub(crate) struct World {
+    pub(crate) ssm: Ssm,
+    pub(crate) beanstalk: Beanstalk,
+    pub(crate) keys: Keys,
+    pub(crate) pages: Pages,
+}
+
+/// Everything that is known, behind one lock.
+pub(super) struct State {
+    pub(super) world: World,
+    /// What there was before the last write, where a stale read is planned.
+    pub(super) earlier: Option<World>,
+    pub(super) faults: Faults,
+    pub(super) rates: Option<Rates>,
+    pub(super) latency: Duration,
+    pub(super) calls: Vec<Call>,
+    pub(super) in_flight: usize,
+    pub(super) principals: BTreeMap<String, Principal>,
+}
+
+/// What a service answers, before it is wrapped.
+pub(super) enum Reply {
+    Json(Value),
+    Xml(String),
+}
+
+impl State {
+    pub(super) fn new() -> State {
+        State {
+            world: World::default(),
+            earlier: None,
+            faults: Faults::default(),
+            rates: None,
+            latency: Duration::ZERO,
+            calls: Vec::new(),
+            in_flight: 0,
+            principals: BTreeMap::from([(ACCESS_KEY.to_owned(), Principal::administrator())]),
+        }
+    }
+
+    /// Answers a call from what there is now.
+    pub(super) fn answer(
+        &mut self,
+        service: Service,
+        action: &str,
+        body: &str,
+        caller: &Principal,
+        moment: &Moment,
+    ) -> Result<Reply, Refusal> {
+        if !is_read(action) && self.faults.look_back() {
+            self.earlier = Some(self.world.clone());
+        }
+        self.world.answer(service, action, body, caller, moment)
+    }
+
+    /// Answers a read from what there was before the last write; anything else from what there is now.
+    pub(super) fn answer_stale(
+        &mut self,
+        service: Service,
+        action: &str,
+        body: &str,
+        caller: &Principal,
+        moment: &Moment,
+    ) -> Result<Reply, Refusal> {
+        match &mut self.earlier {
+            Some(earlier) if is_read(action) => earlier.answer(service, action, body, caller, moment),
+            _ => self.answer(service, action, body, caller, moment),
+        }
+    }
+}
+
+impl World {
+    fn answer(
+        &mut self,
+        service: Service,
+        action: &str,
+        body: &str,
+        caller: &Principal,
+        moment: &Moment,
+    ) -> Result<Reply, Refusal> {
+        let visit = Visit { at: moment.at, caller, keys: &self.keys, pages: self.pages };
+        match service {
+            Service::Ssm => self.ssm.answer(action, &Arguments::parse(body)?, &visit).map(Reply::Json),
+            Service::SecretsManager => Err(service.unknown(action)),
+            Service::Sts => sts::answer(action, &Form::parse(body), &visit).map(Reply::Xml),
+            Service::Beanstalk => {
+                let form = Form::parse(body);
+                for resource in self.beanstalk.resources(action, &form) {
+                    caller.may(service, &format!("elasticbeanstalk:{action}"), &resource, &[])?;
+                }
+                self.beanstalk.answer(action, &form, moment).map(Reply::Xml)
+            }
+        }
+    }
+}
+
+fn is_read(action: &str) -> bool {
+    ["Get", "BatchGet", "Describe", "List", "Validate", "Check"].iter().any(|verb| action.starts_with(verb))
+}
