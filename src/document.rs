@@ -327,7 +327,9 @@ impl WireEntry {
         };
         let mut record = Record::default();
         match held {
-            Some(held) => record.entry = Some(Entry { held, version, modified, attributes: self.attributes }),
+            Some(held) => {
+                record.entry = Some(Entry { held, version, modified, attributes: self.attributes, arn: None })
+            }
             None => record.absent_since = version.zip(modified),
         }
         for past in self.history {

@@ -72,7 +72,8 @@ name!(
     |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_'
 );
 name!(
-    /// A group's name: `[a-z][a-z0-9-]*`.
+    /// A group's name: `[a-z][a-z0-9-]*`. The tool's own groups ([`Group::own`], [`Group::undeclared`]) start with `_`:
+    /// no manifest can declare them.
     Group, "a group", "small letters, digits and -, starting with a letter",
     |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 );
@@ -91,6 +92,24 @@ name!(
     Project, "a project", "letters, digits, _, . and -, starting with a letter or digit",
     |c| c.is_ascii_alphanumeric(), dotted
 );
+
+impl Group {
+    /// The group of what the tool itself keeps beside the values of an app.
+    pub fn own() -> Group {
+        Group("_strongroom".to_owned())
+    }
+
+    /// The group of what a place holds under names that no manifest declares.
+    pub fn undeclared() -> Group {
+        Group("_undeclared".to_owned())
+    }
+
+    /// A group of an address: a declared one's name, or one of the tool's own.
+    fn of_address(text: &str) -> Result<Group, InvalidName> {
+        let own = [Group::own(), Group::undeclared()].into_iter().find(|group| group.0 == text);
+        own.map_or_else(|| Group::parse(text), Ok)
+    }
+}
 
 /// Where one value belongs: its group, its instance where the group has them, its key.
 ///
@@ -133,7 +152,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Address, InvalidName> {
         let parts: Vec<&str> = text.split('/').collect();
         match parts.as_slice() {
-            [group, key] => Ok(Address::new(group.parse()?, key.parse()?)),
+            [group, key] => Ok(Address::new(Group::of_address(group)?, key.parse()?)),
             [group, instance, key] => {
                 Ok(Address::in_instance(group.parse()?, instance.parse()?, key.parse()?))
             }
@@ -167,6 +186,11 @@ mod tests {
     fn addresses_read_back_what_they_write() {
         for text in ["app/SECRET_KEY", "xero/1/client_secret"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+        for group in [Group::own(), Group::undeclared()] {
+            let address = Address::new(group.clone(), Key::parse("A").unwrap());
+            assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
+            Group::parse(group.as_str()).unwrap_err();
         }
         for bad in ["A", "a/b/c/d", "", "/A", "a//B"] {
             bad.parse::<Address>().unwrap_err();

@@ -73,12 +73,21 @@ pub struct Entry {
     pub modified: Option<Timestamp>,
     /// What else the place keeps with it.
     pub attributes: Attributes,
+    /// The name by which another place can refer to it (an ARN, followed by `:` and a JSON key where the value is part of
+    /// a document); `None` where nobody can. Known from a read only, and kept in no sealed document.
+    pub arn: Option<String>,
 }
 
 impl Entry {
     /// An entry with a value and nothing else, as tests and sources of desired values make them.
     pub fn of(value: Secret) -> Entry {
-        Entry { held: Held::Value(value), version: None, modified: None, attributes: Attributes::new() }
+        Entry {
+            held: Held::Value(value),
+            version: None,
+            modified: None,
+            attributes: Attributes::new(),
+            arn: None,
+        }
     }
 }
 

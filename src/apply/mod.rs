@@ -17,7 +17,7 @@ use crate::journal::{Begin, Ending, Journal, JournalError, Operation, Standing, 
 use crate::name::Address;
 use crate::plan::{Desired, Place, Plan, diff};
 use crate::snapshot::Version;
-use crate::store::{OperationId, Store, StoreError, Stores};
+use crate::store::{ErrorKind, OperationId, Store, StoreError, Stores};
 use std::collections::BTreeMap;
 
 /// Why a plan was not, or not wholly, carried out.
@@ -27,6 +27,9 @@ pub enum ApplyError {
     /// A place could not be read. Nothing was changed.
     #[error("the plan could not be made")]
     Read(#[source] Box<StoreError>),
+    /// A place cannot hold what it is to hold: each write that it cannot take, all at once. Nothing was changed.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Refused(Vec<StoreError>),
     /// A place refused the first write, or could not be reached. Nothing was changed, and nothing is left to resume.
     #[error("nothing was changed")]
     Nothing(#[source] Box<StoreError>),
@@ -128,7 +131,16 @@ fn list(addresses: &[(Place, Address)]) -> String {
 pub async fn plan(place: &str, store: &dyn Store, desired: &Desired) -> Result<Plan, ApplyError> {
     let addresses: Vec<Address> = desired.keys().cloned().collect();
     let seen = store.read(&addresses).await.map_err(|error| ApplyError::Read(Box::new(error)))?;
-    Ok(diff(place, desired, &seen, |address| store.unit_of(address)))
+    let mut plan = diff(place, desired, &seen, |address| store.unit_of(address));
+    let mut refused = Vec::new();
+    for write in &mut plan.writes {
+        match store.review(write).await {
+            Ok(notes) => write.notes = notes,
+            Err(error) if error.kind == ErrorKind::Invalid => refused.push(error),
+            Err(error) => return Err(ApplyError::Read(Box::new(error))),
+        }
+    }
+    if refused.is_empty() { Ok(plan) } else { Err(ApplyError::Refused(refused)) }
 }
 
 /// Journals a plan and carries it out. `command` names it for people (`set app/SECRET_KEY`).

@@ -10,6 +10,7 @@ use super::ui::Ui;
 use crate::manifest::{EnvironmentSpec, Manifest};
 use crate::seal::Identities;
 use crate::secret::FingerprintKey;
+use crate::store::Aws;
 use anyhow::Result;
 use jiff::Timestamp;
 use rand::Rng;
@@ -23,6 +24,8 @@ use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
 use tracing::debug;
 
 /// The file that is looked for.
@@ -46,7 +49,7 @@ pub(super) fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
 /// A manifest, and where it stands. Relative paths in it start from its folder.
 #[derive(Debug)]
 pub(super) struct Project {
-    pub(super) manifest: Manifest,
+    pub(super) manifest: Arc<Manifest>,
     /// The manifest's file.
     pub(super) path: PathBuf,
     /// Its folder.
@@ -67,12 +70,22 @@ pub(super) struct Context {
     pub(super) limits: Limits,
     globals: Globals,
     project: OnceCell<Project>,
+    runtime: OnceCell<Runtime>,
+    pub(super) aws: OnceCell<Arc<Aws>>,
     pub(super) identities: OnceCell<Option<Arc<Identities>>>,
 }
 
 impl Context {
     pub(super) fn new(ui: Ui, globals: Globals, limits: Limits) -> Context {
-        Context { ui, limits, globals, project: OnceCell::new(), identities: OnceCell::new() }
+        Context {
+            ui,
+            limits,
+            globals,
+            project: OnceCell::new(),
+            runtime: OnceCell::new(),
+            aws: OnceCell::new(),
+            identities: OnceCell::new(),
+        }
     }
 
     /// Whether the run stops after the plan.
@@ -128,13 +141,26 @@ impl Context {
         FingerprintKey::new(random_bytes())
     }
 
-    /// Runs what waits for places, on this thread; the runtime is made for it, so that a verb that waits for nothing has
-    /// none.
+    /// Runs what waits for places, on this thread. The one runtime is made for the first of it, so that a verb that waits
+    /// for nothing has none, and connections live from one call to the next.
     pub(super) fn wait_for<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        if let Some(runtime) = self.runtime.get() {
+            return runtime.block_on(work);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime
-            .map_err(|error| Stop::new(Exit::Failed, "cannot start a runtime").because(error))?
-            .block_on(work)
+        let runtime =
+            runtime.map_err(|error| Stop::new(Exit::Failed, "cannot start a runtime").because(error))?;
+        self.runtime.get_or_init(|| runtime).block_on(work)
+    }
+
+    /// How often a deployment is looked at: `STRONGROOM_POLL_INTERVAL_MS`, else five seconds.
+    pub(super) fn poll_interval(&self) -> Result<Duration> {
+        milliseconds("STRONGROOM_POLL_INTERVAL_MS", 1).map(|given| given.unwrap_or(Duration::from_secs(5)))
+    }
+
+    /// How long a lease lives unrenewed: `STRONGROOM_LEASE_SECONDS`, else ninety seconds.
+    pub(super) fn lease_length(&self) -> Result<Duration> {
+        milliseconds("STRONGROOM_LEASE_SECONDS", 1000).map(|given| given.unwrap_or(Duration::from_secs(90)))
     }
 
     /// The folder of settings: `$XDG_CONFIG_HOME/strongroom`, else `~/.config/strongroom`.
@@ -165,6 +191,15 @@ impl Context {
     }
 }
 
+/// A whole number of a variable, in units of so many milliseconds.
+fn milliseconds(name: &str, unit: u64) -> Result<Option<Duration>> {
+    let Some(text) = variable(name) else { return Ok(None) };
+    match text.to_str().and_then(|text| text.parse::<u64>().ok()) {
+        Some(number) if number > 0 => Ok(Some(Duration::from_millis(number.saturating_mul(unit)))),
+        _ => Err(Stop::usage(format!("{name} must be a whole number, more than 0")).into()),
+    }
+}
+
 impl Project {
     /// Reads the manifest at this path, or the nearest one from the working folder upwards.
     pub(super) fn open(config: Option<&Path>) -> Result<Project> {
@@ -181,7 +216,7 @@ impl Project {
             let offset = error.valid_up_to();
             Stop::new(Exit::Manifest, format!("{shown} is not UTF-8 from byte {offset} on"))
         })?;
-        let manifest = Manifest::parse(&shown, text)?;
+        let manifest = Arc::new(Manifest::parse(&shown, text)?);
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),

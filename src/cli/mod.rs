@@ -4,6 +4,7 @@
 //! arguments (whose docs are its help) and a `run` that tells its story; everything it does to the world goes through
 //! `context::Context`, everything it says through `ui::Ui`.
 
+mod account;
 mod backup;
 mod change;
 mod complete;

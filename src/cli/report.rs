@@ -231,6 +231,10 @@ fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
             Exit::Failed,
             vec!["go to the folder that it was begun in, or name its manifest with --config".to_owned()],
         ),
+        ApplyError::Refused(errors) => {
+            let hints: Vec<String> = errors.iter().filter_map(|error| error.hint.clone()).collect();
+            (Exit::Failed, hints)
+        }
         ApplyError::Undone { .. } => (Exit::Failed, Vec::new()),
         ApplyError::GoesOn { command, .. } => (Exit::Midway, vec![format!("`{command}` goes on with it")]),
     })

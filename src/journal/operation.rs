@@ -297,7 +297,7 @@ impl Operation {
                 Want::Absent => Record::default(),
                 Want::Present(wanted) => {
                     let (held, attributes) = (wanted.held.clone(), wanted.attributes.clone());
-                    let entry = Entry { held, attributes, version: None, modified: None };
+                    let entry = Entry { held, attributes, version: None, modified: None, arn: None };
                     Record { entry: Some(entry), ..Record::default() }
                 }
             };
@@ -370,7 +370,9 @@ fn read_write(document: &Document, planned: &PlannedWrite) -> Option<Write> {
     let after = document.section(&planned.place, State::After)?;
     let change = |address: &crate::name::Address| -> Option<Change> {
         let after = match after.records.get(address)?.entry.clone() {
-            Some(entry) => Want::Present(Wanted { held: entry.held, attributes: entry.attributes }),
+            Some(entry) => {
+                Want::Present(Wanted { held: entry.held, attributes: entry.attributes, was: entry.version })
+            }
             None => Want::Absent,
         };
         let before = before.records.get(address)?.entry.clone();
@@ -381,6 +383,7 @@ fn read_write(document: &Document, planned: &PlannedWrite) -> Option<Write> {
         unit: Unit(planned.unit.clone()),
         base: planned.base.clone().map(Version),
         changes: planned.addresses.iter().map(change).collect::<Option<_>>()?,
+        notes: Vec::new(),
     })
 }
 

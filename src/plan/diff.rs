@@ -20,7 +20,7 @@ pub fn diff(place: &str, desired: &Desired, seen: &Snapshot, unit_of: impl Fn(&A
     }
     let writes = units.into_iter().map(|(unit, changes)| {
         let base = seen.bases.get(&unit).cloned();
-        Write { place: place.to_owned(), unit, base, changes }
+        Write { place: place.to_owned(), unit, base, changes, notes: Vec::new() }
     });
     Plan { writes: writes.collect() }
 }

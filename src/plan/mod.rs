@@ -31,14 +31,20 @@ pub enum Want {
 impl Want {
     /// A value, kept in whatever form the place has it in.
     pub fn value(value: crate::secret::Secret) -> Want {
-        Want::Present(Wanted { held: Held::Value(value), attributes: Attributes::new() })
+        Want::held(Held::Value(value))
+    }
+
+    /// This value or reference, in whatever form the place has it in.
+    pub fn held(held: Held) -> Want {
+        Want::Present(Wanted { held, attributes: Attributes::new(), was: None })
     }
 
     /// Exactly what was seen: the value, and each attribute that the place keeps with it.
     pub fn as_seen(entry: Option<&Entry>) -> Want {
         match entry {
             Some(entry) => {
-                Want::Present(Wanted { held: entry.held.clone(), attributes: entry.attributes.clone() })
+                let (held, attributes) = (entry.held.clone(), entry.attributes.clone());
+                Want::Present(Wanted { held, attributes, was: entry.version.clone() })
             }
             None => Want::Absent,
         }
@@ -64,6 +70,8 @@ pub struct Wanted {
     pub held: Held,
     /// The attributes that it must have; one that is not named stays as it is, or is the place's default.
     pub attributes: Attributes,
+    /// The place's version that held exactly this, where it was there before: a place that can go back to a version does.
+    pub was: Option<Version>,
 }
 
 /// One address of a write: what was seen there, and what should be.
@@ -88,6 +96,9 @@ pub struct Write {
     pub base: Option<Version>,
     /// At least one change, in the order of their addresses.
     pub changes: Vec<Change>,
+    /// What a person should know before it is made, as the place tells it: a restart, a restore, a size. Empty until
+    /// the place was asked.
+    pub notes: Vec<String>,
 }
 
 /// Writes in the order in which they are to be made. Empty where nothing is to be done.

@@ -63,7 +63,8 @@ impl Store for Memory {
                         change.before.as_ref().map(|entry| entry.attributes.clone()).unwrap_or_default();
                     attributes.extend(wanted.attributes.clone());
                     let held = wanted.held.clone();
-                    let entry = Entry { held, version: Some(version.clone()), modified: None, attributes };
+                    let version = Some(version.clone());
+                    let entry = Entry { held, version, modified: None, attributes, arn: None };
                     state.entries.insert(change.address.clone(), entry);
                 }
             }

@@ -3,14 +3,16 @@
 //! Owns the trait that the pipe talks to and the errors that stores speak in. It knows no place by name: each has a file
 //! of its own here.
 
+mod aws;
 mod memory;
 mod vault;
 
+pub use aws::{Aws, Caller, Endpoints, Settings};
 pub use memory::Memory;
 pub use vault::{HISTORY, Vault};
 
 use crate::name::{Address, Group};
-use crate::plan::Change;
+use crate::plan::{Change, Write};
 use crate::snapshot::{Entry, Past, Snapshot, Unit, Version};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -42,6 +44,12 @@ pub trait Store: Send + Sync {
         operation: &OperationId,
         changes: &[Change],
     ) -> Receipt;
+
+    /// What a person should know before this write is made (a restart, a restore, how much room is left), or why the
+    /// place cannot take it: sizes, names, the state it is in. Asked while the plan is made; nothing is written.
+    async fn review(&self, _write: &Write) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// Waits until a write that was applied is in force, so that a read after it sees it. Most places have nothing to
     /// wait for; a deployment takes minutes and may be rolled back, which is an error of kind

@@ -246,7 +246,7 @@ fn record_change(record: &mut Record, after: &Want, at: Timestamp) {
             attributes.extend(wanted.attributes.clone());
             record.absent_since = None;
             let (held, version, modified) = (wanted.held.clone(), Some(version), Some(at));
-            record.entry = Some(Entry { held, version, modified, attributes });
+            record.entry = Some(Entry { held, version, modified, attributes, arn: None });
         }
         Want::Absent => {
             record.entry = None;

@@ -168,8 +168,13 @@ fn a_host_that_holds_public_keys_only_resumes_what_it_began() {
     let stores = strongroom::store::Stores::from([("place".to_owned(), memory)]);
     let change = Change { address: "app/A".parse().unwrap(), before: None, after: Want::value(secret("1")) };
     let unit = stores["place"].unit_of(&change.address);
-    let write =
-        strongroom::plan::Write { place: "place".to_owned(), unit, base: None, changes: vec![change] };
+    let write = strongroom::plan::Write {
+        place: "place".to_owned(),
+        unit,
+        base: None,
+        changes: vec![change],
+        notes: Vec::new(),
+    };
     let id = {
         let mut operation = journal().begin(&Begin { command: "set app/A", ..Begin::default() }).unwrap();
         operation.plan(&Plan { writes: vec![write] }, &stores).unwrap();

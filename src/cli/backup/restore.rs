@@ -8,8 +8,8 @@ use super::{called, origin};
 use crate::backup;
 use crate::document::Document;
 use crate::name::Address;
-use crate::plan::{Desired, Want, Wanted};
-use crate::snapshot::{Attributes, Entry};
+use crate::plan::{Desired, Want};
+use crate::snapshot::Entry;
 use anyhow::Result;
 use clap::{Args, ValueHint};
 use std::collections::BTreeMap;
@@ -101,7 +101,7 @@ fn chosen(
 fn want(entry: &Entry, same_place: bool) -> Want {
     match same_place {
         true => Want::as_seen(Some(entry)),
-        false => Want::Present(Wanted { held: entry.held.clone(), attributes: Attributes::new() }),
+        false => Want::held(entry.held.clone()),
     }
 }
 

@@ -65,7 +65,7 @@ fn look(ctx: &Context) -> Result<Found> {
     let environment = ctx.environment()?;
     let snapshot = ctx.everything()?;
     let instances = instances(&snapshot);
-    let about = (&project.manifest, &environment.name, &instances);
+    let about = (project.manifest.as_ref(), &environment.name, &instances);
     let specs = project.manifest.renders().filter(|spec| spec.environments.contains(&environment.name));
     let targets = specs.map(|spec| {
         let text = file(project, environment, spec);

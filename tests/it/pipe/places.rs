@@ -58,7 +58,7 @@ impl Parameters {
         let versions = state.entry(at.clone()).or_default();
         let number = versions.len() as u64 + 1;
         let version = Some(Version(number.to_string()));
-        versions.push(Entry { held, version, modified: None, attributes });
+        versions.push(Entry { held, version, modified: None, attributes, arn: None });
         number
     }
 }
