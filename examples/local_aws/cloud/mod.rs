@@ -5,6 +5,7 @@
 //! would do it refuses; it never pretends.
 
 pub(crate) mod beanstalk;
+mod bootstrap;
 pub(crate) mod faults;
 mod form;
 mod http;

@@ -1,6 +1,7 @@
 //! What the cloud knows at one moment, and how one call is answered from it.
 
 use super::beanstalk::Beanstalk;
+use super::bootstrap::Stores;
 use super::faults::Faults;
 use super::iam::Principal;
 use super::json::Arguments;
@@ -141,7 +142,8 @@ impl World {
                 for resource in self.beanstalk.resources(action, &form) {
                     caller.may(service, &format!("elasticbeanstalk:{action}"), &resource, &[])?;
                 }
-                self.beanstalk.answer(action, &form, moment).map(Reply::Xml)
+                let stores = Stores { ssm: &self.ssm };
+                self.beanstalk.answer(action, &form, moment, &stores).map(Reply::Xml)
             }
         }
     }
