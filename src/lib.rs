@@ -37,7 +37,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | talks | `cli` | clap, stdout, the process's environment |
-//! | use cases | [`apply`], [`backup`], [`init`] | order: journal, call, look, settle, verify; what a new project has |
+//! | use cases | [`desired`], [`apply`], [`backup`], [`init`] | what should be where; order: journal, call, look, settle, verify |
 //! | adapters | [`store`], [`journal`], [`durable`], [`deliver`] | places, files |
 //! | pure | [`manifest`], [`plan`], [`render`], [`exchange`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |
@@ -64,6 +64,7 @@ pub mod store;
 // Use cases.
 pub mod apply;
 pub mod backup;
+pub mod desired;
 pub mod init;
 
 // Talks; for the binary, and no part of the library's promise.

@@ -16,7 +16,7 @@ pub use undo::{Undo, plan_undo, undo};
 use crate::journal::{Begin, Ending, Journal, JournalError, Operation, Standing, Step};
 use crate::name::Address;
 use crate::plan::{Desired, Place, Plan, diff};
-use crate::snapshot::Version;
+use crate::snapshot::{Snapshot, Version};
 use crate::store::{ErrorKind, OperationId, Store, StoreError, Stores};
 use std::collections::BTreeMap;
 
@@ -131,7 +131,17 @@ fn list(addresses: &[(Place, Address)]) -> String {
 pub async fn plan(place: &str, store: &dyn Store, desired: &Desired) -> Result<Plan, ApplyError> {
     let addresses: Vec<Address> = desired.keys().cloned().collect();
     let seen = store.read(&addresses).await.map_err(|error| ApplyError::Read(Box::new(error)))?;
-    let mut plan = diff(place, desired, &seen, |address| store.unit_of(address));
+    plan_against(place, store, desired, &seen).await
+}
+
+/// The same, against what was just read at every address that is spoken of.
+pub async fn plan_against(
+    place: &str,
+    store: &dyn Store,
+    desired: &Desired,
+    seen: &Snapshot,
+) -> Result<Plan, ApplyError> {
+    let mut plan = diff(place, desired, seen, |address| store.unit_of(address));
     let mut refused = Vec::new();
     for write in &mut plan.writes {
         match store.review(write).await {

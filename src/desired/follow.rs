@@ -1,0 +1,171 @@
+//! Derived secrets that a remote home keeps, so that others can refer to them: they follow their parts in the same
+//! operation.
+
+use super::View;
+use crate::manifest::{Instances, Manifest, ValueSource};
+use crate::name::{Address, Environment};
+use crate::plan::{Desired, Want};
+use crate::snapshot::{Entry, Held, Snapshot};
+use std::collections::BTreeSet;
+
+/// The addresses that must be read beside those that are to change, for what is derived from them to follow: the derived
+/// ones that home keeps, and every part of them. Empty where nothing follows.
+pub fn needed_to_follow(
+    manifest: &Manifest,
+    environment: &Environment,
+    changing: &BTreeSet<Address>,
+) -> BTreeSet<Address> {
+    let mut needed = BTreeSet::new();
+    for follower in followers(manifest, environment, changing) {
+        parts(manifest, environment, &follower, &mut needed);
+        needed.insert(follower);
+    }
+    needed
+}
+
+/// What is to change, with what is derived from it: a part that changes brings its derived values along, in the same
+/// operation. `view.home` was read at [`needed_to_follow`].
+pub fn followed(view: &View<'_>, desired: &Desired) -> Desired {
+    let changing: BTreeSet<Address> = desired.keys().cloned().collect();
+    let followers = followers(view.manifest, view.environment, &changing);
+    if followers.is_empty() {
+        return desired.clone();
+    }
+    let after = overlaid(view.home, desired);
+    let mut all = desired.clone();
+    for follower in followers {
+        if desired.contains_key(&follower) {
+            continue;
+        }
+        let value = view.manifest.value_of(view.environment, &after, &follower).ok().flatten();
+        match value {
+            Some(value) => all.insert(follower, Want::value(value)),
+            // Without its parts there is nothing to derive; what was derived before would be a lie.
+            None if view.home.entries.contains_key(&follower) => all.insert(follower, Want::Absent),
+            None => None,
+        };
+    }
+    all
+}
+
+/// The derived values in home that depend on any of these.
+fn followers(manifest: &Manifest, environment: &Environment, changing: &BTreeSet<Address>) -> Vec<Address> {
+    let mut instances = Instances::new();
+    for address in changing {
+        if let Some(instance) = &address.instance {
+            let known = instances.entry(address.group.clone()).or_default();
+            if !known.contains(instance) {
+                known.push(instance.clone());
+            }
+        }
+    }
+    let depends = |address: &Address| {
+        let mut all = BTreeSet::new();
+        parts(manifest, environment, address, &mut all);
+        all.iter().any(|part| changing.contains(part))
+    };
+    let derived = |address: &Address| {
+        matches!(manifest.source(environment, address), Some(ValueSource::Derived { .. }))
+    };
+    let kept = manifest.home_addresses(environment, &instances).into_iter();
+    kept.filter(|address| derived(address) && depends(address)).collect()
+}
+
+/// What an address is derived from and home holds, down to the last part.
+fn parts(manifest: &Manifest, environment: &Environment, address: &Address, all: &mut BTreeSet<Address>) {
+    let Some(ValueSource::Derived { template, .. }) = manifest.source(environment, address) else { return };
+    for part in template.parts() {
+        let part = part.address(address.instance.as_ref());
+        match manifest.source(environment, &part) {
+            Some(ValueSource::Home) => {
+                all.insert(part);
+            }
+            Some(ValueSource::Derived { .. }) => {
+                parts(manifest, environment, &part, all);
+                all.insert(part);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Home as it will be.
+fn overlaid(home: &Snapshot, desired: &Desired) -> Snapshot {
+    let mut after = home.clone();
+    for (address, want) in desired {
+        match want {
+            Want::Present(wanted) => {
+                if let Held::Value(value) = &wanted.held {
+                    after.entries.insert(address.clone(), Entry::of(value.clone()));
+                }
+            }
+            Want::Absent => {
+                after.entries.remove(address);
+            }
+        }
+    }
+    after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    const TEXT: &str = r#"
+version = 1
+project.name = "demo"
+environments.prod = { home = "ssm", region = "us-east-1" }
+environments.local.home = "vault"
+[groups.db.keys]
+PASSWORD = { secret = true }
+HOST = {}
+URL = { derive = "postgres://app:{PASSWORD}@{HOST}/db" }
+OTHER = {}
+"#;
+
+    fn follow(
+        environment: &str,
+        held: &[(&str, &str)],
+        wanted: &[(&str, Option<&str>)],
+    ) -> Vec<(String, Option<String>)> {
+        let manifest = Manifest::parse("f", TEXT).unwrap_or_else(|error| panic!("{error}"));
+        let environment = environment.parse().unwrap();
+        let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
+        let entries =
+            held.iter().map(|(at, value)| (at.parse().unwrap(), Entry::of(secret(value)))).collect();
+        let home = Snapshot { entries, ..Snapshot::default() };
+        let want = |value: &Option<&str>| value.map_or(Want::Absent, |value| Want::value(secret(value)));
+        let desired = wanted.iter().map(|(at, value)| (at.parse().unwrap(), want(value))).collect();
+        let instances = Instances::new();
+        let view =
+            View { manifest: &manifest, environment: &environment, home: &home, instances: &instances };
+        let text = |want: &Want| match want {
+            Want::Present(wanted) => wanted.held.value().map(|value| value.expose().to_owned()),
+            Want::Absent => None,
+        };
+        followed(&view, &desired).iter().map(|(at, want)| (at.to_string(), text(want))).collect()
+    }
+
+    #[test]
+    fn a_derived_secret_that_home_keeps_follows_its_part() {
+        let all =
+            follow("prod", &[("db/PASSWORD", "old"), ("db/HOST", "h")], &[("db/PASSWORD", Some("n/w"))]);
+        let url = ("db/URL".to_owned(), Some("postgres://app:n%2Fw@h/db".to_owned()));
+        assert!(all.contains(&url), "{all:?}");
+        assert_eq!(all.len(), 2);
+    }
+
+    #[test]
+    fn without_a_part_the_derived_value_goes_and_one_that_was_never_there_is_not_spoken_of() {
+        let held = [("db/PASSWORD", "old"), ("db/HOST", "h"), ("db/URL", "u")];
+        assert!(follow("prod", &held, &[("db/PASSWORD", None)]).contains(&("db/URL".to_owned(), None)));
+        assert_eq!(follow("prod", &held[..1], &[("db/PASSWORD", Some("x"))]).len(), 1);
+    }
+
+    #[test]
+    fn nothing_follows_what_nothing_is_derived_from_nor_in_a_vault() {
+        assert_eq!(follow("prod", &[("db/HOST", "h")], &[("db/OTHER", Some("x"))]).len(), 1);
+        assert_eq!(follow("local", &[("db/HOST", "h")], &[("db/PASSWORD", Some("x"))]).len(), 1);
+    }
+}
