@@ -25,6 +25,7 @@ mod init;
 mod list;
 mod man;
 mod operations;
+mod policy;
 mod prompt;
 mod recipients;
 mod render;
@@ -129,6 +130,7 @@ enum Verb {
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
     Recipients(recipients::RecipientsArgs),
+    Policy(policy::PolicyArgs),
     Operations(operations::OperationsArgs),
     Resume(operations::ResumeArgs),
     Undo(operations::UndoArgs),
@@ -153,6 +155,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Backup(args) => backup::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),
         Verb::Recipients(args) => recipients::run(ctx, args),
+        Verb::Policy(args) => policy::run(ctx, args),
         Verb::Operations(args) => operations::list(ctx, args),
         Verb::Resume(args) => operations::resume(ctx, args),
         Verb::Undo(args) => operations::undo(ctx, args),

@@ -47,6 +47,10 @@ fn story() -> TestEnv {
     let identity = std::fs::read_to_string(bob.config("identity.txt")).unwrap();
     let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
     env.write("bob.pub", format!("{public}\n"));
+    for name in ["dev-app", "antenna"] {
+        let manifest = format!("examples/{name}/strongroom.toml");
+        env.write(&manifest, std::fs::read(root().join(&manifest)).unwrap());
+    }
     env
 }
 

@@ -10,6 +10,7 @@ mod cli_edit;
 mod cli_exchange;
 mod cli_exec;
 mod cli_init;
+mod cli_policy;
 mod cli_project;
 mod cli_recipients;
 mod cli_render;

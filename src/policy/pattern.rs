@@ -1,0 +1,190 @@
+//! Which names a group has in home, as patterns with `*`, and no wider than the group.
+//!
+//! Owns the choice between one pattern for all keys of a group and a name for each: a pattern that would also match names
+//! of somebody else is not used where names can be told one by one. In IAM a `*` matches slashes too.
+
+use super::needs::Access;
+use crate::manifest::{EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, NameTemplate, Names, Place};
+use crate::name::{Instance, Key};
+use std::collections::BTreeSet;
+
+/// What may stand for an instance or a key in a pattern.
+const ANYTHING: &str = "*";
+
+/// The names of one group in home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Patterns {
+    /// The names, without a first slash.
+    pub(super) names: BTreeSet<String>,
+    /// The path that is walked to find its instances, without slashes at its ends.
+    pub(super) walked: Option<String>,
+}
+
+impl Patterns {
+    /// Whether a pattern, or a walk, also matches one of these names.
+    pub(super) fn meet(&self, names: &BTreeSet<String>) -> bool {
+        let below = self.walked.iter().map(|path| format!("{path}/*"));
+        let mut patterns = self.names.iter().cloned().chain(below);
+        patterns.any(|pattern| names.iter().any(|name| may_meet(&pattern, name)))
+    }
+}
+
+/// The names in home that a policy is about.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Those of each group, with what is done with them.
+    pub(super) groups: Vec<(Access, Patterns)>,
+    /// Those of strongroom itself.
+    pub(super) own: BTreeSet<String>,
+    /// Names that no pattern may match if it can be avoided.
+    pub(super) foreign: BTreeSet<String>,
+}
+
+impl Held {
+    /// Draws the names of several groups together where they have a common path with nothing foreign below it; says
+    /// whether that changed anything.
+    pub(super) fn fold(&mut self) -> bool {
+        let mut folded = false;
+        for (_, patterns) in &mut self.groups {
+            let parents = patterns.names.iter().map(|name| {
+                let path = name.trim_end_matches("/*");
+                let parent = path.rsplit_once('/').map(|(parent, _)| format!("{parent}/*"));
+                let parent = parent.filter(|parent| !self.foreign.iter().any(|name| may_meet(parent, name)));
+                parent.unwrap_or_else(|| name.clone())
+            });
+            let names: BTreeSet<String> = parents.collect();
+            folded |= names != patterns.names;
+            patterns.names = names;
+        }
+        folded
+    }
+}
+
+/// The patterns of a group that match none of the names in `others`; all of them are patterns of one home.
+pub(super) fn patterns(
+    manifest: &Manifest,
+    environment: &EnvironmentSpec,
+    group: &GroupSpec,
+    others: &BTreeSet<String>,
+) -> Option<Patterns> {
+    let wide = names(manifest, environment, group, Keys::Any)?;
+    let narrow = || names(manifest, environment, group, Keys::ByName);
+    let meets = wide.iter().any(|name| others.iter().any(|other| may_meet(name, other)));
+    let names = if meets { narrow()? } else { wide };
+    let discovered = group.instances == InstancesSpec::Discovered;
+    let prefix = manifest.discovery_prefix(&environment.name, group).filter(|_| discovered);
+    // A walk begins at a whole level: what is found below `/p/xero-` is looked for below `/p`.
+    let walked =
+        prefix.and_then(|prefix| Some(prefix.rsplit_once('/')?.0.trim_start_matches('/').to_owned()));
+    Some(Patterns { names, walked: walked.filter(|path| !path.is_empty()) })
+}
+
+/// The names of a group in home with a `*` for each instance that is not listed, one by one for its keys.
+pub(super) fn each_name(
+    manifest: &Manifest,
+    environment: &EnvironmentSpec,
+    group: &GroupSpec,
+) -> BTreeSet<String> {
+    names(manifest, environment, group, Keys::ByName).unwrap_or_default()
+}
+
+#[derive(Clone, Copy)]
+enum Keys {
+    Any,
+    ByName,
+}
+
+fn names(
+    manifest: &Manifest,
+    environment: &EnvironmentSpec,
+    group: &GroupSpec,
+    keys: Keys,
+) -> Option<BTreeSet<String>> {
+    let template = template(environment, group)?;
+    let mut found = BTreeSet::new();
+    let stored = group.keys.values().map(|key| &key.name);
+    let stored = stored.filter(|key| is_stored(manifest, environment, group, key));
+    for instance in instances(group) {
+        let fill = |key: Option<&Key>| {
+            let names = Names {
+                project: Some(manifest.project()),
+                environment: Some(&environment.name),
+                group: Some(&group.name),
+                instance,
+                key,
+            };
+            pattern(&template.fill(&names))
+        };
+        match keys {
+            Keys::Any => found.extend(stored.clone().next().map(|_| fill(None))),
+            Keys::ByName => found.extend(stored.clone().map(|key| fill(Some(key)))),
+        }
+    }
+    Some(found)
+}
+
+fn template<'a>(environment: &EnvironmentSpec, group: &'a GroupSpec) -> Option<&'a NameTemplate> {
+    match environment.home {
+        Place::Ssm => Some(&group.ssm_path),
+        Place::SecretsManager => Some(&group.secretsmanager_path),
+        Place::Vault | Place::Beanstalk { .. } | Place::Memory => None,
+    }
+}
+
+fn instances(group: &GroupSpec) -> Vec<Option<&Instance>> {
+    match &group.instances {
+        InstancesSpec::None | InstancesSpec::Discovered => vec![None],
+        InstancesSpec::Listed(names) => names.iter().map(Some).collect(),
+    }
+}
+
+fn is_stored(manifest: &Manifest, environment: &EnvironmentSpec, group: &GroupSpec, key: &Key) -> bool {
+    let instance = super::any_instance(group);
+    let address = crate::name::Address { group: group.name.clone(), instance, key: key.clone() };
+    manifest.lives_in_home(&environment.name, &address)
+}
+
+/// What is left open stands for anything; `a/*/*` is written as `a/*`, which is how a walk below `a` is allowed too.
+fn pattern(filled: &str) -> String {
+    let open = filled.replace("{instance}", ANYTHING).replace("{key}", ANYTHING);
+    let mut text = open.trim_start_matches('/');
+    while let Some(shorter) = text.strip_suffix("/*").filter(|shorter| shorter.ends_with("/*")) {
+        text = shorter;
+    }
+    text.to_owned()
+}
+
+/// Whether some name is matched by both patterns.
+pub(super) fn may_meet(one: &str, other: &str) -> bool {
+    fn meet(one: &[u8], other: &[u8]) -> bool {
+        match (one, other) {
+            ([b'*', rest @ ..], _) => (0..=other.len()).any(|skip| meet(rest, &other[skip..])),
+            (_, [b'*', rest @ ..]) => (0..=one.len()).any(|skip| meet(&one[skip..], rest)),
+            ([a, one @ ..], [b, other @ ..]) => a == b && meet(one, other),
+            (one, other) => one.is_empty() && other.is_empty(),
+        }
+    }
+    meet(one.as_bytes(), other.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_meet_where_one_name_fits_both() {
+        for (one, other) in [("a/*", "a/b/c"), ("a/*/x", "a/b/*"), ("*", ""), ("a/*", "*/c"), ("a", "a")] {
+            assert!(may_meet(one, other) && may_meet(other, one), "{one} {other}");
+        }
+        for (one, other) in [("a/*", "a"), ("a/*/x", "a/*/y"), ("a/b", "a/c"), ("a/*", "b/*")] {
+            assert!(!may_meet(one, other) && !may_meet(other, one), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_open_at_the_end_is_one_star() {
+        assert_eq!(pattern("/p/xero/{instance}/{key}"), "p/xero/*");
+        assert_eq!(pattern("/p/{instance}/tokens/{key}"), "p/*/tokens/*");
+        assert_eq!(pattern("p/prod/xero/{instance}"), "p/prod/xero/*");
+    }
+}
