@@ -15,6 +15,7 @@ mod kms;
 mod pages;
 pub(crate) mod rates;
 mod refusal;
+pub(crate) mod secrets_manager;
 mod service;
 pub(crate) mod ssm;
 mod state;

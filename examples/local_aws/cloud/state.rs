@@ -7,6 +7,7 @@ use super::iam::Principal;
 use super::json::Arguments;
 use super::kms::Keys;
 use super::rates::Rates;
+use super::secrets_manager::SecretsManager;
 use super::service::Service;
 use super::ssm::Ssm;
 use super::{ACCESS_KEY, Form, Pages, Refusal, sts};
@@ -54,6 +55,7 @@ impl Call {
 #[derive(Clone, Default)]
 pub(crate) struct World {
     pub(crate) ssm: Ssm,
+    pub(crate) secrets: SecretsManager,
     pub(crate) beanstalk: Beanstalk,
     pub(crate) keys: Keys,
     pub(crate) pages: Pages,
@@ -135,14 +137,17 @@ impl World {
         let visit = Visit { at: moment.at, caller, keys: &self.keys, pages: self.pages };
         match service {
             Service::Ssm => self.ssm.answer(action, &Arguments::parse(body)?, &visit).map(Reply::Json),
-            Service::SecretsManager => Err(service.unknown(action)),
+            Service::SecretsManager => {
+                self.secrets.expire(moment.at);
+                self.secrets.answer(action, &Arguments::parse(body)?, &visit).map(Reply::Json)
+            }
             Service::Sts => sts::answer(action, &Form::parse(body), &visit).map(Reply::Xml),
             Service::Beanstalk => {
                 let form = Form::parse(body);
                 for resource in self.beanstalk.resources(action, &form) {
                     caller.may(service, &format!("elasticbeanstalk:{action}"), &resource, &[])?;
                 }
-                let stores = Stores { ssm: &self.ssm };
+                let stores = Stores { ssm: &self.ssm, secrets: &self.secrets };
                 self.beanstalk.answer(action, &form, moment, &stores).map(Reply::Xml)
             }
         }
