@@ -20,6 +20,7 @@ mod crash;
 mod docs;
 mod examples;
 mod leaks;
+mod local_aws_beanstalk;
 mod manifest;
 mod pipe;
 mod recovery;

@@ -23,6 +23,21 @@ pub(crate) fn python() -> PathBuf {
     folder.join("bin/python")
 }
 
+/// The interpreter that has boto3, beside the `aws` program.
+pub(crate) fn boto3() -> PathBuf {
+    const PACKAGES: &[&str] = &["awscli==1.46.3", "boto3==1.44.5"];
+    let folder = made("aws", PACKAGES, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        run(pip(&folder.join("bin/python")).args(PACKAGES))
+    });
+    folder.join("bin/python")
+}
+
+/// The `aws` program.
+pub(crate) fn aws() -> PathBuf {
+    boto3().with_file_name("aws")
+}
+
 /// Docker Compose's own binary.
 pub(crate) fn docker_compose() -> PathBuf {
     python().with_file_name("docker-compose")
