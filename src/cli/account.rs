@@ -42,6 +42,7 @@ impl Context {
             },
             callers: Some(self.state_folder()?.join("callers.json")),
             poll: self.poll_interval()?,
+            credentials: None,
         })
     }
 }

@@ -18,6 +18,7 @@ pub(in crate::store) use pace::Family;
 use crate::manifest::Quota;
 use crate::store::{ErrorKind, StoreError};
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ssm::config::retry::RetryConfig;
 use aws_sdk_ssm::config::timeout::TimeoutConfig;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub callers: Option<PathBuf>,
     /// How often a deployment is looked at.
     pub poll: Duration,
+    /// Credentials in the place of the chain's, for programs that bring their own.
+    pub credentials: Option<SharedCredentialsProvider>,
 }
 
 /// An endpoint for each service that is used.
@@ -142,6 +145,9 @@ impl Aws {
         if let Some(profile) = &settings.profile {
             loader = loader.profile_name(profile);
         }
+        if let Some(credentials) = &settings.credentials {
+            loader = loader.credentials_provider(credentials.clone());
+        }
         let mut config = loader.load().await;
         if let Some(role) = &settings.role_arn {
             config = assume(config, role, settings.endpoints.sts.as_deref()).await;
@@ -161,7 +167,7 @@ async fn assume(config: SdkConfig, role: &str, sts: Option<&str>) -> SdkConfig {
         .session_name("strongroom")
         .configure(&base.build());
     let provider = provider.build().await;
-    let shared = aws_credential_types::provider::SharedCredentialsProvider::new(provider);
+    let shared = SharedCredentialsProvider::new(provider);
     config.into_builder().credentials_provider(shared).build()
 }
 

@@ -1,0 +1,31 @@
+//! The local AWS as an account that stores are opened on, without a process environment.
+
+use super::cloud::{ACCESS_KEY, ACCOUNT, Cloud, REGION, SECRET_KEY};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use std::time::Duration;
+use strongroom::store::{Endpoints, Settings};
+
+/// The account as its default principal, which may do everything, sees it.
+pub(crate) fn settings(cloud: &Cloud) -> Settings {
+    settings_of(cloud, ACCESS_KEY)
+}
+
+/// The account as another principal sees it. Deployments are looked at without a pause.
+pub(crate) fn settings_of(cloud: &Cloud, access_key: &str) -> Settings {
+    let credentials = Credentials::new(access_key, SECRET_KEY, None, None, "invented");
+    let endpoint = Some(cloud.endpoint());
+    Settings {
+        region: Some(REGION.to_owned()),
+        account: Some(ACCOUNT.to_owned()),
+        endpoints: Endpoints {
+            ssm: endpoint.clone(),
+            secrets_manager: endpoint.clone(),
+            beanstalk: endpoint.clone(),
+            sts: endpoint,
+        },
+        poll: Duration::from_millis(1),
+        credentials: Some(SharedCredentialsProvider::new(credentials)),
+        ..Settings::default()
+    }
+}
