@@ -56,6 +56,26 @@ fn who_may_not_see_settings_gets_an_empty_list() {
 }
 
 #[test]
+fn a_policy_hides_settings_and_denies_everything_else_that_it_does_not_allow() {
+    let environment = "arn:aws:elasticbeanstalk:us-east-1:111122223333:environment/shop/shop-prod";
+    let allow = |resource: &str| {
+        let actions = ["elasticbeanstalk:DescribeEnvironments", "elasticbeanstalk:UpdateEnvironment"];
+        let statement = serde_json::json!({"Effect": "Allow", "Action": actions, "Resource": resource});
+        serde_json::json!({"Version": "2012-10-17", "Statement": [statement]})
+    };
+    let stage = Stage::with([("A", "1")]).limited(&allow(environment));
+    assert!(stage.settings().is_empty());
+    assert_eq!(stage.status(), "Ready");
+    stage.update(&[("A", Some("2"))]).unwrap();
+    let restart = stage.client.restart_app_server().environment_name(ENVIRONMENT);
+    assert_eq!(stage.call(restart.send()).unwrap_err().code, "AccessDenied");
+    let all = stage.client.describe_environments();
+    assert_eq!(stage.call(all.send()).unwrap_err().code, "AccessDenied");
+    let stage = stage.limited(&allow(&environment.replace("shop-prod", "shop-test")));
+    assert_eq!(stage.update(&[("A", Some("2"))]).unwrap_err().code, "AccessDenied");
+}
+
+#[test]
 fn environments_are_filtered_paged_and_told_for_a_while_after_their_end() {
     let stage = Stage::with([]);
     for name in ["shop-blue", "shop-green", "other-prod"] {

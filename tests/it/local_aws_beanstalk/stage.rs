@@ -62,17 +62,16 @@ impl Stage {
     pub(super) fn seeded(seed: Seed) -> Stage {
         let cloud = Cloud::start();
         cloud.world(|world| world.beanstalk.add(seed, Timestamp::now()));
-        let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "invented");
-        let config = aws_sdk_elasticbeanstalk::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .endpoint_url(cloud.endpoint())
-            .credentials_provider(credentials)
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .retry_config(RetryConfig::disabled())
-            .build();
+        let client = client(&cloud, ACCESS_KEY);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Stage { cloud, client: Client::from_conf(config), runtime }
+        Stage { cloud, client, runtime }
+    }
+
+    /// The same cloud as somebody who may do only what a policy says.
+    pub(super) fn limited(self, policy: &serde_json::Value) -> Stage {
+        let arn = "arn:aws:iam::111122223333:user/limited";
+        self.cloud.principal("AKIALOCALLIMITEDEXAM", arn, &policy.to_string()).unwrap();
+        Stage { client: client(&self.cloud, "AKIALOCALLIMITEDEXAM"), ..self }
     }
 
     pub(super) fn beanstalk<T>(&self, visit: impl FnOnce(&mut Beanstalk) -> T) -> T {
@@ -154,6 +153,18 @@ impl Stage {
         };
         answer.events().iter().rev().map(line).collect()
     }
+}
+
+fn client(cloud: &Cloud, access_key: &str) -> Client {
+    let config = aws_sdk_elasticbeanstalk::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .endpoint_url(cloud.endpoint())
+        .credentials_provider(Credentials::new(access_key, SECRET_KEY, None, None, "invented"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .retry_config(RetryConfig::disabled())
+        .build();
+    Client::from_conf(config)
 }
 
 pub(super) fn setting(namespace: &str, name: &str, value: &str) -> ConfigurationOptionSetting {

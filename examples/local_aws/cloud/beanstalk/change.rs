@@ -46,13 +46,10 @@ impl Beanstalk {
         layers.change(&sets, &removes);
         let order = self.order(call);
         let environment = &mut self.environments[index];
-        if let Some(label) = version {
-            environment.version = Some(label.to_owned());
-        }
         if let Some(description) = call.form.get("Description") {
             environment.description = description.to_owned();
         }
-        environment.configure(layers, order, &mut self.events);
+        environment.configure(layers, version.map(str::to_owned), order, &mut self.events);
         Ok(self.environments[index].describe(&self.region, &self.account))
     }
 

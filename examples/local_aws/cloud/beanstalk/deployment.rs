@@ -68,13 +68,17 @@ impl Environment {
         configures && self.status == Status::Updating
     }
 
-    /// Begins a configuration deployment of these layers.
-    pub(super) fn configure(&mut self, layers: Layers, order: Order, events: &mut Events) {
-        self.draft = Some(Draft { fate: Fate::Pending, layers, created: order.at });
-        let at = order.at;
-        let request = order.request.clone();
-        self.begin(Work::Configure, Status::Updating, order);
-        self.tell(events, at, Some(&request), Severity::Info, "Environment update is starting.");
+    /// Begins a deployment of these layers, and of a version where one is named.
+    pub(super) fn configure(
+        &mut self,
+        layers: Layers,
+        version: Option<String>,
+        order: Order,
+        events: &mut Events,
+    ) {
+        self.draft = Some(Draft { fate: Fate::Pending, layers, version, created: order.at });
+        let (at, request) = (order.at, order.request.clone());
+        self.occupy(Work::Configure, order, events);
         let line = format!("Updating environment {}'s configuration settings.", self.name);
         self.tell(events, at, Some(&request), Severity::Info, &line);
         let line = "Environment health has transitioned from Ok to Info. Configuration update in progress (running \
@@ -82,22 +86,18 @@ impl Environment {
         self.tell(events, at, None, Severity::Info, line);
     }
 
-    /// Begins work that changes no settings.
+    /// Begins a piece of work; what is deployed stays as it is until the end.
     pub(super) fn occupy(&mut self, work: Work, order: Order, events: &mut Events) {
         let (status, line) = match work {
             Work::Launch => (Status::Launching, "createEnvironment is starting."),
+            Work::Configure => (Status::Updating, "Environment update is starting."),
             Work::Restart => (Status::Updating, "restartAppServer is starting."),
+            Work::Tag => (Status::Updating, "Environment tag update is starting."),
             Work::Terminate => (Status::Terminating, "terminateEnvironment is starting."),
-            Work::Configure | Work::Tag => (Status::Updating, "Environment tag update is starting."),
         };
-        let (at, request) = (order.at, order.request.clone());
-        self.begin(work, status, order);
-        self.tell(events, at, Some(&request), Severity::Info, line);
-    }
-
-    fn begin(&mut self, work: Work, status: Status, order: Order) {
-        let Order { request, looks, outcome, .. } = order;
+        let Order { request, at, looks, outcome } = order;
         self.status = status;
+        self.tell(events, at, Some(&request), Severity::Info, line);
         self.deployment = Some(Deployment { work, request, looks, outcome });
     }
 
@@ -187,6 +187,7 @@ impl Environment {
                 self.healthy = true;
                 if let Some(draft) = self.draft.take() {
                     self.layers = draft.layers;
+                    self.version = draft.version.or(self.version.take());
                 }
                 said(&[
                     "Successfully deployed new configuration to environment.",

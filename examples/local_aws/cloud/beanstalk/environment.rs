@@ -32,6 +32,8 @@ pub(crate) enum Fate {
 pub(crate) struct Draft {
     pub(crate) fate: Fate,
     pub(crate) layers: Layers,
+    /// The version to run with them, where another one is deployed.
+    pub(crate) version: Option<String>,
     pub(crate) created: Timestamp,
 }
 

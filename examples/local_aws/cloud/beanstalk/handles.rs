@@ -148,7 +148,7 @@ impl Beanstalk {
         let environment = self.live(environment);
         let mut layers = environment.layers.clone();
         layers.change(values, &[]);
-        environment.draft = Some(Draft { fate: Fate::Failed, layers, created: at });
+        environment.draft = Some(Draft { fate: Fate::Failed, layers, version: None, created: at });
     }
 
     /// The environment of that name that is not terminated.
@@ -225,7 +225,7 @@ impl Beanstalk {
         let request = format!("somebody-else-{}", self.events.all().len());
         let order = Order { request, at, looks, outcome: Outcome::Natural };
         let mut events = std::mem::take(&mut self.events);
-        self.live(name).configure(layers, order, &mut events);
+        self.live(name).configure(layers, None, order, &mut events);
         self.events = events;
     }
 }
