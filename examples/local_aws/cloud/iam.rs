@@ -20,6 +20,12 @@ impl Principal {
         Principal { arn: format!("arn:aws:iam::{ACCOUNT}:user/operator"), policy: None }
     }
 
+    /// An instance of Beanstalk, with what its profile allows.
+    pub(crate) fn instance(policy: Option<Policy>) -> Principal {
+        let session = "assumed-role/aws-elasticbeanstalk-ec2-role/i-0local";
+        Principal { arn: format!("arn:aws:sts::{ACCOUNT}:{session}"), policy }
+    }
+
     /// Whether an action on a resource is allowed, in AWS's words if not.
     pub(crate) fn may(
         &self,

@@ -1,9 +1,10 @@
 //! What the cloud knows at one moment, and how one call is answered from it.
 
 use super::beanstalk::Beanstalk;
+use super::beanstalk::instances::{Failures, Variables};
 use super::bootstrap::Stores;
 use super::faults::Faults;
-use super::iam::Principal;
+use super::iam::{Policy, Principal};
 use super::json::Arguments;
 use super::kms::Keys;
 use super::rates::Rates;
@@ -57,6 +58,8 @@ pub(crate) struct World {
     pub(crate) ssm: Ssm,
     pub(crate) secrets: SecretsManager,
     pub(crate) beanstalk: Beanstalk,
+    /// What the profile of Beanstalk's instances allows; without one it allows everything.
+    pub(crate) instance_policy: Option<Policy>,
     pub(crate) keys: Keys,
     pub(crate) pages: Pages,
 }
@@ -126,6 +129,14 @@ impl State {
 }
 
 impl World {
+    /// What the containers of an instance would see that an environment of Beanstalk starts now, or what its log says.
+    pub(crate) fn bootstrap_now(&mut self, environment: &str) -> Result<Variables, Failures> {
+        let instance = Principal::instance(self.instance_policy.clone());
+        let visit = Visit { at: Timestamp::now(), caller: &instance, keys: &self.keys, pages: self.pages };
+        let stores = Stores::new(&mut self.ssm, &mut self.secrets, visit);
+        self.beanstalk.bootstrap_now(environment, &stores)
+    }
+
     fn answer(
         &mut self,
         service: Service,
@@ -145,9 +156,15 @@ impl World {
             Service::Beanstalk => {
                 let form = Form::parse(body);
                 for resource in self.beanstalk.resources(action, &form) {
-                    caller.may(service, &format!("elasticbeanstalk:{action}"), &resource, &[])?;
+                    let allowed = caller.may(service, &format!("elasticbeanstalk:{action}"), &resource, &[]);
+                    if allowed.is_err() && action == "DescribeConfigurationSettings" {
+                        return Ok(Reply::Xml(Beanstalk::hidden_settings()));
+                    }
+                    allowed?;
                 }
-                let stores = Stores { ssm: &self.ssm, secrets: &self.secrets };
+                let instance = Principal::instance(self.instance_policy.clone());
+                let visit = Visit { caller: &instance, ..visit };
+                let stores = Stores::new(&mut self.ssm, &mut self.secrets, visit);
                 self.beanstalk.answer(action, &form, moment, &stores).map(Reply::Xml)
             }
         }

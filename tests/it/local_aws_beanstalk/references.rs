@@ -1,9 +1,10 @@
 //! Variables by reference: what instances resolve when they bootstrap, and what becomes of it when they cannot.
 
 use super::stage::{APP, DOCKER, ENVIRONMENT, Stage};
-use crate::support::cloud::beanstalk::Resolver;
 use crate::support::cloud::beanstalk::handles::Seed;
+use crate::support::cloud::iam::Policy;
 use crate::support::cloud::ssm;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 const PARAMETER: &str = "arn:aws:ssm:us-east-1:111122223333:parameter/shop/prod/TOKEN";
@@ -55,18 +56,61 @@ fn a_reference_to_nothing_fails_by_event_and_the_old_values_run_on() {
 
 #[test]
 fn an_instance_that_scaling_adds_sees_newer_values_than_the_others() {
-    struct Newer;
-    impl Resolver for Newer {
-        fn resolve(&self, _arn: &str) -> Result<String, String> {
-            Ok("newer".to_owned())
-        }
-    }
     let stage = Stage::with([("A", "1")]);
     put(&stage, "older");
     stage.refer("TOKEN", PARAMETER).unwrap();
     stage.wait();
-    let added = stage.beanstalk(|beanstalk| beanstalk.bootstrap_now(ENVIRONMENT, &Newer)).unwrap();
+    put(&stage, "newer");
+    let added = stage.cloud.world(|world| world.bootstrap_now(ENVIRONMENT)).unwrap();
     assert_eq!((containers(&stage)["TOKEN"].as_str(), added["TOKEN"].as_str()), ("older", "newer"));
+}
+
+#[test]
+fn a_key_of_a_secrets_json_reaches_the_containers_until_the_secret_is_made_anew() {
+    let stage = Stage::with([]);
+    let seed = |text: &str| {
+        stage.cloud.world(|world| {
+            world.secrets.seed("shop/prod/database", text);
+            world.secrets.held("shop/prod/database").unwrap().arn
+        })
+    };
+    let arn = seed(r#"{"PASSWORD": "invented", "PORT": 5432}"#);
+    stage.refer("RDS_PASSWORD", &format!("{arn}:PASSWORD")).unwrap();
+    stage.wait();
+    stage.refer("RDS_PORT", &format!("{arn}:PORT")).unwrap();
+    stage.wait();
+    let seen = containers(&stage);
+    assert_eq!((seen["RDS_PASSWORD"].as_str(), seen["RDS_PORT"].as_str()), ("invented", "5432"));
+    let request = stage.refer("ABSENT", &format!("{arn}:ABSENT")).unwrap();
+    stage.wait();
+    assert!(stage.events(&request)[2].contains("failed to get one or more secrets"));
+    let other = arn.split_at(arn.len() - 6).0.to_owned() + "OtherX";
+    let request = stage.refer("RDS_PASSWORD", &format!("{other}:PASSWORD")).unwrap();
+    stage.wait();
+    assert!(stage.events(&request)[2].contains("failed to get one or more secrets"));
+    assert_eq!(containers(&stage), seen);
+}
+
+#[test]
+fn instances_read_only_what_their_profile_allows() {
+    let stage = Stage::with([]);
+    put(&stage, "invented");
+    let policy = |resource: &str| {
+        let statement = json!({"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": resource});
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
+        let policy = Policy::parse(&policy.to_string()).unwrap();
+        stage.cloud.world(|world| world.instance_policy = Some(policy));
+    };
+    policy("arn:aws:ssm:us-east-1:111122223333:parameter/other/*");
+    stage.refer("TOKEN", PARAMETER).unwrap();
+    stage.wait();
+    assert!(!containers(&stage).contains_key("TOKEN"));
+    let log = stage.cloud.world(|world| world.bootstrap_now(ENVIRONMENT)).unwrap();
+    assert!(log.is_empty(), "the failed draft is not what new instances start with");
+    policy(PARAMETER);
+    stage.refer("TOKEN", PARAMETER).unwrap();
+    stage.wait();
+    assert_eq!(containers(&stage)["TOKEN"], "invented");
 }
 
 #[test]
