@@ -131,10 +131,20 @@ impl State {
 impl World {
     /// What the containers of an instance would see that an environment of Beanstalk starts now, or what its log says.
     pub(crate) fn bootstrap_now(&mut self, environment: &str) -> Result<Variables, Failures> {
-        let instance = Principal::instance(self.instance_policy.clone());
-        let visit = Visit { at: Timestamp::now(), caller: &instance, keys: &self.keys, pages: self.pages };
-        let stores = Stores::new(&mut self.ssm, &mut self.secrets, visit);
-        self.beanstalk.bootstrap_now(environment, &stores)
+        self.as_instance(|beanstalk, stores| beanstalk.bootstrap_now(environment, stores))
+    }
+
+    /// Somebody else deploys properties of an environment at once; one without a value is removed.
+    pub(crate) fn deploy_elsewhere(&mut self, environment: &str, values: &[(&str, Option<&str>)]) {
+        self.as_instance(|beanstalk, stores| {
+            beanstalk.deploy_elsewhere(environment, values, Timestamp::now(), stores);
+        });
+    }
+
+    fn as_instance<T>(&mut self, visit: impl FnOnce(&mut Beanstalk, &Stores) -> T) -> T {
+        let caller = Principal::instance(self.instance_policy.clone());
+        let asked = Visit { at: Timestamp::now(), caller: &caller, keys: &self.keys, pages: self.pages };
+        visit(&mut self.beanstalk, &Stores::new(&mut self.ssm, &mut self.secrets, asked))
     }
 
     fn answer(

@@ -1,10 +1,12 @@
 //! How an environment changes: looks, drafts, events, roll-backs, and what must be Ready.
 
 use super::stage::{APP, DOCKER, ENVIRONMENT, Refused, Stage, option, setting};
+use crate::support::cloud::Effect;
 use crate::support::cloud::beanstalk::deployment::{Delivery, Outcome};
-use crate::support::cloud::beanstalk::handles::{Members, NoSecrets, Seed};
+use crate::support::cloud::beanstalk::handles::{Members, Seed};
 use crate::support::cloud::beanstalk::settings::{BUDGET, PROPERTIES, TEMPLATE};
 use jiff::Timestamp;
+use std::sync::Arc;
 
 const NOT_READY: &str =
     "Environment named shop-prod is in an invalid state for this operation. Must be Ready.";
@@ -169,26 +171,20 @@ fn an_empty_value_takes_the_direct_one_away() {
 }
 
 #[test]
-fn what_somebody_else_deploys_between_a_read_and_a_write_stays_with_what_the_write_does_not_name() {
+fn what_somebody_else_deploys_just_before_a_write_stays_where_the_write_does_not_name_it() {
     let stage = Stage::with([("A", "1")]);
-    let before = stage.settings();
-    stage.beanstalk(|beanstalk| {
-        let now = Timestamp::now();
-        beanstalk.deploy_elsewhere(
-            ENVIRONMENT,
-            &[("A", Some("theirs")), ("B", Some("new"))],
-            now,
-            &NoSecrets,
-        );
-    });
+    let cloud = stage.cloud.clone();
+    let theirs = Effect::Meanwhile(Arc::new(move || {
+        cloud.world(|world| {
+            world.deploy_elsewhere(ENVIRONMENT, &[("A", Some("theirs")), ("B", Some("new"))]);
+        });
+    }));
+    stage.cloud.fault("elasticbeanstalk:UpdateEnvironment", 1..2, theirs);
     stage.update(&[("C", Some("ours"))]).unwrap();
     stage.wait();
     let after = &stage.settings()[0];
-    assert_eq!(before[0].property("A"), Some("1"));
-    assert_eq!(
-        (after.property("A"), after.property("B"), after.property("C")),
-        (Some("theirs"), Some("new"), Some("ours"))
-    );
+    let values = ["A", "B", "C"].map(|name| after.property(name).unwrap());
+    assert_eq!(values, ["theirs", "new", "ours"]);
     stage.beanstalk(|beanstalk| beanstalk.occupy_elsewhere(ENVIRONMENT, 1, Timestamp::now()));
     assert_eq!(stage.update(&[("A", Some("2"))]).unwrap_err(), invalid(NOT_READY));
     stage.wait();

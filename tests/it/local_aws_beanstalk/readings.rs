@@ -1,6 +1,6 @@
 //! What is told: members and options, filters, pages, events, health and platforms.
 
-use super::stage::{APP, DOCKER, ENVIRONMENT, Stage, setting};
+use super::stage::{APP, DOCKER, ENVIRONMENT, Stage, option, setting};
 use crate::support::cloud::beanstalk::handles::Seed;
 use crate::support::cloud::beanstalk::settings::{PROPERTIES, TEMPLATE};
 use aws_sdk_elasticbeanstalk::operation::describe_configuration_settings::builders::DescribeConfigurationSettingsFluentBuilder;
@@ -185,4 +185,17 @@ fn a_platform_version_tells_the_day_it_came_out() {
         .build();
     let listed = stage.call(stage.client.list_platform_versions().filters(filter).send()).unwrap();
     assert_eq!(listed.platform_summary_list().len(), 5);
+}
+
+#[test]
+fn an_environment_tells_its_resources_and_which_options_it_knows() {
+    let stage = Stage::with([]);
+    let resources = stage.client.describe_environment_resources().environment_name(ENVIRONMENT);
+    let resources = stage.call(resources.send()).unwrap();
+    assert_eq!(resources.environment_resources().unwrap().instances().len(), 1);
+    let wanted = option("aws:autoscaling:launchconfiguration", "InstanceType");
+    let options = stage.client.describe_configuration_options().environment_name(ENVIRONMENT);
+    let options = stage.call(options.options(wanted).send()).unwrap();
+    let defaults: Vec<_> = options.options().iter().map(|option| option.default_value()).collect();
+    assert_eq!(defaults, [Some("t3.micro")]);
 }

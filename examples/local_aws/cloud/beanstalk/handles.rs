@@ -229,12 +229,3 @@ impl Beanstalk {
         self.events = events;
     }
 }
-
-/// Where there are no secrets and no parameters.
-pub(crate) struct NoSecrets;
-
-impl Resolver for NoSecrets {
-    fn resolve(&self, _arn: &str) -> Result<String, String> {
-        Err("there is none".to_owned())
-    }
-}

@@ -1,6 +1,6 @@
 //! Elastic Beanstalk: applications, environments and their deployments.
 //!
-//! Owns what Beanstalk holds and which operation answers what. An environment is Ready after it has been looked at often
+//! Owns what Beanstalk holds and which operation answers what. An environment is Ready after it was looked at often
 //! enough, by DescribeEnvironments or DescribeEvents: no clock runs here. Secrets and parameters belong to the other
 //! services; instances get them through a [`Resolver`] when they bootstrap.
 
@@ -22,7 +22,7 @@ pub(crate) mod seeds;
 pub(crate) mod settings;
 mod tags;
 
-use super::{Form, Moment, Refusal, xml};
+use super::{ACCOUNT, Form, Moment, REGION, Refusal, xml};
 use applications::Application;
 use environment::{Environment, Status};
 use events::Events;
@@ -38,8 +38,8 @@ pub(crate) trait Resolver {
 /// What Beanstalk holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Beanstalk {
-    pub(crate) region: String,
-    pub(crate) account: String,
+    region: String,
+    account: String,
     /// How it behaves where AWS leaves room; tests set it.
     pub(crate) behaviour: Behaviour,
     applications: BTreeMap<String, Application>,
@@ -50,8 +50,8 @@ pub(crate) struct Beanstalk {
 impl Default for Beanstalk {
     fn default() -> Beanstalk {
         Beanstalk {
-            region: "us-east-1".to_owned(),
-            account: "111122223333".to_owned(),
+            region: REGION.to_owned(),
+            account: ACCOUNT.to_owned(),
             behaviour: Behaviour::default(),
             applications: BTreeMap::new(),
             environments: Vec::new(),
