@@ -8,13 +8,16 @@ use super::report::{Exit, Stop};
 use super::table::Tone;
 use super::ui::{plural, shown};
 use crate::apply::{self, ApplyError, Done};
+use crate::desired::{View, followed, needed_to_follow};
 use crate::journal::{Journal, Outside, Standing, Summary};
+use crate::manifest::Instances;
 use crate::name::Address;
 use crate::plan::{Desired, Line, Mark, Place, Plan, lines};
 use crate::store::{OperationId, Stores};
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::future::Future;
 
 /// Past so many lines a plan on the screen is cut; `--json` has all of it.
@@ -34,18 +37,31 @@ impl Context {
         Ok(self.environment()?.home.to_string())
     }
 
-    /// The places of the environment by their names in plans.
-    pub(super) fn stores(&self) -> Result<Stores> {
-        Ok(Stores::from([(self.home_name()?, self.home()? as Box<dyn crate::store::Store>)]))
-    }
-
-    /// Brings home to what is desired. `command` names the change for people (`set app/KEY`), without a value.
+    /// Brings home to what is desired, and what is derived from it along. `command` names the change for people
+    /// (`set app/KEY`), without a value.
     pub(super) fn change(&self, command: &str, desired: &Desired) -> Result<Exit> {
         let stores = self.stores()?;
-        let home = self.home_name()?;
-        let plan = self.wait_for(async { Ok(apply::plan(&home, stores[&home].as_ref(), desired).await?) })?;
+        let plan = self.plan_home(&stores, desired)?;
         self.carry_out((command, None), &plan, &stores, async |journal, watch| {
             apply::run(journal, command, &plan, &stores, watch).await
+        })
+    }
+
+    /// The plan that brings home to what is desired. What home keeps of derived values follows its parts; all of it is
+    /// read at once.
+    pub(super) fn plan_home(&self, stores: &Stores, desired: &Desired) -> Result<Plan> {
+        let (manifest, environment) = (&self.project()?.manifest, &self.environment()?.name);
+        let home = self.home_name()?;
+        let store = stores[&home].as_ref();
+        let mut addresses: BTreeSet<Address> = desired.keys().cloned().collect();
+        addresses.extend(needed_to_follow(manifest, environment, &addresses));
+        let addresses: Vec<Address> = addresses.into_iter().collect();
+        self.wait_for(async {
+            let seen = store.read(&addresses).await.map_err(|error| ApplyError::Read(Box::new(error)))?;
+            let instances = Instances::new();
+            let view = View { manifest, environment, home: &seen, instances: &instances };
+            let desired = followed(&view, desired);
+            Ok(apply::plan_against(&home, store, &desired, &seen).await?)
         })
     }
 
@@ -63,7 +79,7 @@ impl Context {
             self.ui.note(&format!("{command}: nothing to do, it is so already"));
             return self.say_document(command, &shown, None, &[]);
         }
-        self.ui.show(&format!("{command}\n{}", self.text(&shown, stores)));
+        self.ui.show(&format!("{command}\n{}{}", self.caller_line()?, self.text(&shown, plan, stores)));
         if self.dry_run() {
             self.ui.note("dry run: nothing was changed");
             return self.say_document(command, &shown, None, &[]);
@@ -111,7 +127,7 @@ impl Context {
     }
 
     /// A plan for the screen: a heading for each place, then a line for each address.
-    fn text(&self, all: &[Line], stores: &Stores) -> String {
+    fn text(&self, all: &[Line], plan: &Plan, stores: &Stores) -> String {
         let mut text = String::new();
         let mut place = None;
         let width = all.iter().map(|line| line.address.to_string().chars().count()).max().unwrap_or(0);
@@ -126,6 +142,9 @@ impl Context {
             let attributes: String =
                 line.attributes.iter().map(|change| format!("  {}", shown(change))).collect();
             text.push_str(&format!("  {sign} {address:<width$}  {}{attributes}\n", fingerprints(line)));
+        }
+        for note in plan.writes.iter().flat_map(|write| &write.notes) {
+            text.push_str(&format!("  {} {}\n", self.ui.toned(Tone::Notable, "!"), shown(note)));
         }
         if all.len() > SHOWN {
             text.push_str(&format!("  … and {} more\n", all.len() - SHOWN));

@@ -52,6 +52,16 @@ pub(super) fn home_addresses() -> ArgValueCandidates {
     })
 }
 
+/// The copies that the manifest declares, of whatever environment.
+pub(super) fn copies() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        names(|manifest| {
+            let copies = manifest.environments().flat_map(|spec| spec.copies.keys().cloned());
+            copies.collect::<BTreeSet<String>>().into_iter().collect()
+        })
+    })
+}
+
 /// The render targets that the manifest declares.
 pub(super) fn targets() -> ArgValueCandidates {
     ArgValueCandidates::new(|| names(|manifest| manifest.renders().map(|spec| spec.name.clone()).collect()))

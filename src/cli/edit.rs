@@ -5,6 +5,7 @@
 
 use super::complete;
 use super::context::{Context, variable};
+use super::reading::Wish;
 use super::report::{Exit, Stop};
 use super::ui::plural;
 use crate::durable;
@@ -43,7 +44,7 @@ pub(super) struct EditArgs {
 pub(super) fn run(ctx: &mut Context, args: &EditArgs) -> Result<Exit> {
     let address = ctx.home_address(&args.key)?;
     let editor = editor(ctx)?;
-    let held = ctx.read_home(|other| *other == address)?;
+    let held = ctx.read_home(&Wish::these([&address]))?;
     let before = held.snapshot.value(&address);
     let Some(after) = edited(ctx, &editor, &address, before)? else {
         ctx.ui.note(&format!("edit {address}: unchanged, nothing to do"));

@@ -2,6 +2,7 @@
 
 use super::complete;
 use super::context::{self, Context};
+use super::reading::Wish;
 use super::report::{Exit, Stop};
 use super::table::{Cell, Table};
 use crate::manifest::{Selection, Variable};
@@ -68,7 +69,7 @@ pub(super) fn variables(ctx: &Context, only: &[String]) -> Result<Vec<Variable>>
         only.iter().map(|text| manifest.address(environment, text)).collect::<Result<_, _>>()?;
     let keys = if only.is_empty() { None } else { Some(only) };
     let selection = Selection { keys, ..Selection::default() };
-    let held = ctx.read_home(|address| selection.takes(address))?;
+    let held = ctx.read_home(&Wish::selections([&selection]))?;
     let variables = manifest.variables(environment, &held.snapshot, &held.instances, &selection)?;
     for address in selection.keys.iter().flatten() {
         if !variables.iter().any(|variable| variable.address == *address) {

@@ -2,6 +2,7 @@
 
 use super::complete;
 use super::context::Context;
+use super::reading::Wish;
 use super::report::{Exit, Stop};
 use crate::manifest::ValueSource;
 use crate::name::Address;
@@ -61,7 +62,7 @@ pub(super) fn run(ctx: &mut Context, args: &GetArgs) -> Result<Exit> {
 fn present(ctx: &Context, address: &Address) -> Result<(Secret, Described)> {
     let manifest = &ctx.project()?.manifest;
     let environment = &ctx.environment()?.name;
-    let held = ctx.read_home(|other| other == address)?;
+    let held = ctx.read_home(&Wish::these([address]))?;
     let value = manifest.value_of(environment, &held.snapshot, address)?;
     let value =
         value.ok_or_else(|| Stop::new(Exit::Failed, format!("{address} is optional, and has no value")))?;

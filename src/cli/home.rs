@@ -1,29 +1,19 @@
 //! An environment's home, opened: the store that the manifest names, with this person's identity.
 //!
-//! Owns how a place of the manifest becomes a store, and which of its values a wish needs. It never writes.
+//! Owns how a place of the manifest becomes a store. It reads and writes no value.
 
 use super::context::Context;
 use super::report::{Exit, Stop};
-use crate::manifest::{EnvironmentSpec, Instances, InstancesSpec, Manifest, Place, ValueSource};
-use crate::name::{Address, Group};
+use crate::manifest::{EnvironmentSpec, Place};
 use crate::seal::{Identities, InvalidIdentity, Recipient};
-use crate::snapshot::Snapshot;
 use crate::store::{Home, Store, Vault};
 use anyhow::Result;
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing::debug;
 use zeroize::Zeroizing;
-
-/// What was read of a home: values, and the instances that groups turned out to have.
-#[derive(Debug, Default)]
-pub(super) struct Held {
-    pub(super) snapshot: Snapshot,
-    pub(super) instances: Instances,
-}
 
 impl Context {
     /// The store that is the truth of the environment.
@@ -128,45 +118,6 @@ impl Context {
         )
         .hint("environments with `home = \"vault\"` work"))
     }
-
-    /// Everything that home holds in the groups of the manifest, declared or not.
-    pub(super) fn everything(&self) -> Result<Snapshot> {
-        let manifest = &self.project()?.manifest;
-        let groups: Vec<Group> = manifest.groups().map(|group| group.name.clone()).collect();
-        let home = self.home()?;
-        self.wait_for(async { Ok(home.walk(&groups).await?) })
-    }
-
-    /// Reads what home holds of these addresses, and of what they are derived from; `wanted` is asked about every
-    /// address that the environment declares. Home is not opened where nothing of it is needed.
-    pub(super) fn read_home(&self, wanted: impl Fn(&Address) -> bool) -> Result<Held> {
-        let manifest = &self.project()?.manifest;
-        let environment = self.environment()?;
-        let discovered = groups_to_discover(manifest, environment);
-        let mut held = Held::default();
-        if discovered.is_empty() {
-            let needed = needed(manifest, environment, &held.instances, wanted);
-            if !needed.is_empty() {
-                let home = self.home()?;
-                held.snapshot = self.wait_for(async { Ok(home.read(&needed).await?) })?;
-            }
-            return Ok(held);
-        }
-        let home = self.home()?;
-        self.wait_for(async {
-            let found = home.walk(&discovered).await?;
-            for address in found.entries.keys() {
-                let Some(instance) = &address.instance else { continue };
-                let instances = held.instances.entry(address.group.clone()).or_default();
-                if !instances.contains(instance) {
-                    instances.push(instance.clone());
-                }
-            }
-            let needed = needed(manifest, environment, &held.instances, wanted);
-            held.snapshot = home.read(&needed).await?;
-            Ok(held)
-        })
-    }
 }
 
 fn of_identity(error: &InvalidIdentity) -> Exit {
@@ -178,38 +129,4 @@ fn of_identity(error: &InvalidIdentity) -> Exit {
         | InvalidIdentity::WrongPassphrase
         | InvalidIdentity::Damaged => Exit::Denied,
     }
-}
-
-fn groups_to_discover(manifest: &Manifest, environment: &EnvironmentSpec) -> Vec<Group> {
-    let groups = manifest.groups_in(&environment.name);
-    groups
-        .filter(|group| group.instances == InstancesSpec::Discovered)
-        .map(|group| group.name.clone())
-        .collect()
-}
-
-/// The addresses in home that the wanted ones need: themselves, or the parts that they are derived from.
-fn needed(
-    manifest: &Manifest,
-    environment: &EnvironmentSpec,
-    instances: &Instances,
-    wanted: impl Fn(&Address) -> bool,
-) -> Vec<Address> {
-    let mut open: Vec<Address> = manifest.addresses(&environment.name, instances);
-    open.retain(|address| wanted(address));
-    let mut seen = BTreeSet::new();
-    let mut needed = Vec::new();
-    while let Some(address) = open.pop() {
-        if !seen.insert(address.clone()) {
-            continue;
-        }
-        match manifest.source(&environment.name, &address) {
-            Some(ValueSource::Home) => needed.push(address),
-            Some(ValueSource::Derived { template, .. }) => {
-                open.extend(template.parts().map(|part| part.address(address.instance.as_ref())));
-            }
-            Some(ValueSource::Literal { .. } | ValueSource::Absent) | None => {}
-        }
-    }
-    needed
 }

@@ -6,6 +6,7 @@
 use super::context::Context;
 use super::export::{Format, dialect};
 use super::incoming::{self, Incoming, NewName};
+use super::reading::Wish;
 use super::report::{Exit, Stop};
 use super::ui::{plural, shown};
 use crate::apply::{self, ApplyError};
@@ -66,7 +67,7 @@ pub(super) fn run(ctx: &mut Context, args: &ImportArgs) -> Result<Exit> {
     let source = if is_stdin(args) { "stdin".to_owned() } else { args.file.display().to_string() };
     let format = format(args)?;
     let entries = read(args, &source, format)?;
-    let held = ctx.read_home(|_| true)?;
+    let held = ctx.read_home(&Wish::all())?;
     let incoming = incoming::sort(ctx, format, args.group.as_ref(), entries, &held, args.add)?;
     if !incoming.problems.is_empty() {
         let mut stop = Stop::new(

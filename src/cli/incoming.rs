@@ -4,7 +4,7 @@
 
 use super::context::Context;
 use super::export::Format;
-use super::home::Held;
+use super::reading::Held;
 use crate::exchange::Entry;
 use crate::manifest::classify::{Verdict, classify};
 use crate::manifest::{Manifest, Selection, ValueSource};

@@ -5,6 +5,7 @@
 
 use super::context::Context;
 use super::git::Exposed;
+use super::reading::Wish;
 use super::report::{Exit, Stop};
 use crate::deliver::{self, Found, Ids, Keeping};
 use crate::manifest::{Missing, RenderSpec, Variable, VariablesError};
@@ -171,7 +172,7 @@ impl Context {
     pub(super) fn rendered(&self, specs: &[&RenderSpec]) -> Result<Vec<(Vec<Variable>, Rendered)>> {
         let manifest = &self.project()?.manifest;
         let environment = &self.environment()?.name;
-        let held = self.read_home(|address| specs.iter().any(|spec| spec.selection.takes(address)))?;
+        let held = self.read_home(&Wish::selections(specs.iter().map(|spec| &spec.selection)))?;
         let mut missing = Missing { environment: environment.clone(), addresses: Vec::new() };
         let mut variables = Vec::new();
         for spec in specs {

@@ -11,6 +11,7 @@ use super::context::{Context, MANIFEST};
 use super::git::Exposed;
 use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
+use crate::cli::reading::Wish;
 use crate::durable;
 use crate::init::{Kind, Reading, Row, Survey, ignore, layout, prove};
 use crate::manifest::{Manifest, new_manifest};
@@ -343,7 +344,7 @@ fn fill(ctx: &Context, survey: &Survey) -> Result<()> {
     if values.is_empty() {
         return Ok(());
     }
-    let held = ctx.read_home(|address| values.contains_key(address))?.snapshot;
+    let held = ctx.read_home(&Wish::these(values.keys()))?.snapshot;
     let missing = values.into_iter().filter(|(address, _)| held.value(address).is_none());
     let desired: Desired = missing.map(|(address, value)| (address, Want::value(value))).collect();
     if !desired.is_empty() {
@@ -357,7 +358,7 @@ fn prove_again(ctx: &Context, readings: &[Reading]) -> Result<()> {
     if readings.is_empty() {
         return Ok(());
     }
-    let home = ctx.read_home(|_| true)?.snapshot;
+    let home = ctx.read_home(&Wish::all())?.snapshot;
     for reading in readings {
         match prove(&ctx.project()?.manifest, &ctx.environment()?.name, &home, reading) {
             Ok(()) => ctx.ui.note(&format!(

@@ -1,0 +1,176 @@
+//! What a verb reads of home: exactly what its wish needs, and the parts that those values are derived from.
+//!
+//! Owns the way from a wish to addresses: instances are discovered only where the wish cannot name them, at the same
+//! time as the rest is read. It never writes.
+
+use super::context::Context;
+use crate::manifest::{EnvironmentSpec, Instances, InstancesSpec, Manifest, Selection, ValueSource};
+use crate::name::{Address, Group};
+use crate::snapshot::Snapshot;
+use anyhow::Result;
+use std::collections::BTreeSet;
+
+/// What was read of a home: values, and the instances that groups turned out to have.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) snapshot: Snapshot,
+    pub(super) instances: Instances,
+}
+
+/// Which of an environment's values are wanted.
+#[derive(Debug, Default)]
+pub(super) struct Wish {
+    /// Everything of these groups; of every group where none are named.
+    groups: Option<BTreeSet<Group>>,
+    /// And these.
+    addresses: BTreeSet<Address>,
+}
+
+impl Wish {
+    /// Every value that the environment declares.
+    pub(super) fn all() -> Wish {
+        Wish::default()
+    }
+
+    /// These values.
+    pub(super) fn these<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> Wish {
+        let addresses = addresses.into_iter().cloned().collect();
+        Wish { groups: Some(BTreeSet::new()), addresses }
+    }
+
+    /// What any of these selections takes.
+    pub(super) fn selections<'a>(selections: impl IntoIterator<Item = &'a Selection>) -> Wish {
+        let mut wish = Wish::these([]);
+        for selection in selections {
+            if selection.groups.is_none() && selection.keys.is_none() {
+                wish.groups = None;
+            }
+            if let Some(groups) = &mut wish.groups {
+                groups.extend(selection.groups.iter().flatten().cloned());
+            }
+            wish.addresses.extend(selection.keys.iter().flatten().cloned());
+        }
+        wish
+    }
+
+    fn takes(&self, address: &Address) -> bool {
+        self.takes_all_of(&address.group) || self.addresses.contains(address)
+    }
+
+    fn takes_all_of(&self, group: &Group) -> bool {
+        self.groups.as_ref().is_none_or(|groups| groups.contains(group))
+    }
+
+    /// The instances that it names by itself.
+    fn instances(&self) -> Instances {
+        let mut named = Instances::new();
+        for address in &self.addresses {
+            add(&mut named, address);
+        }
+        named
+    }
+}
+
+fn add(instances: &mut Instances, address: &Address) {
+    if let Some(instance) = &address.instance {
+        let known = instances.entry(address.group.clone()).or_default();
+        if !known.contains(instance) {
+            known.push(instance.clone());
+        }
+    }
+}
+
+impl Context {
+    /// Everything that home holds in the groups of the manifest, declared or not.
+    pub(super) fn everything(&self) -> Result<Snapshot> {
+        let manifest = &self.project()?.manifest;
+        let groups: Vec<Group> = manifest.groups().map(|group| group.name.clone()).collect();
+        let home = self.home()?;
+        self.wait_for(async { Ok(home.walk(&groups).await?) })
+    }
+
+    /// Reads what home holds of a wish. Home is not opened where nothing of it is needed.
+    pub(super) fn read_home(&self, wish: &Wish) -> Result<Held> {
+        let manifest = &self.project()?.manifest;
+        let environment = self.environment()?;
+        let discovered = to_discover(manifest, environment, wish);
+        let mut instances = wish.instances();
+        instances.retain(|group, _| !discovered.contains(group));
+        let mut held = Held { snapshot: Snapshot::default(), instances };
+        let needed = needed(manifest, environment, &held.instances, wish);
+        if needed.is_empty() && discovered.is_empty() {
+            return Ok(held);
+        }
+        let home = self.home()?;
+        self.wait_for(async {
+            let reading = async {
+                match needed.is_empty() {
+                    true => Ok(Snapshot::default()),
+                    false => home.read(&needed).await,
+                }
+            };
+            let walking = async {
+                match discovered.is_empty() {
+                    true => Ok(Snapshot::default()),
+                    false => home.walk(&discovered).await,
+                }
+            };
+            let (read, walked) = futures::future::try_join(reading, walking).await?;
+            walked.entries.keys().for_each(|address| add(&mut held.instances, address));
+            held.snapshot = joined(read, walked);
+            // What values of discovered instances are derived from, where the walk did not come by it.
+            let mut open = self::needed(manifest, environment, &held.instances, wish);
+            open.retain(|address| !needed.contains(address) && !discovered.contains(&address.group));
+            if !open.is_empty() {
+                held.snapshot = joined(held.snapshot, home.read(&open).await?);
+            }
+            Ok(held)
+        })
+    }
+}
+
+/// Two parts of one place, as one.
+fn joined(mut one: Snapshot, other: Snapshot) -> Snapshot {
+    one.entries.extend(other.entries);
+    one.bases.extend(other.bases);
+    one
+}
+
+/// The groups whose instances nobody can name without a look.
+fn to_discover(manifest: &Manifest, environment: &EnvironmentSpec, wish: &Wish) -> Vec<Group> {
+    let groups = manifest.groups_in(&environment.name);
+    groups
+        .filter(|group| group.instances == InstancesSpec::Discovered && wish.takes_all_of(&group.name))
+        .map(|group| group.name.clone())
+        .collect()
+}
+
+/// The addresses in home that the wanted ones need: themselves, or the parts that they are derived from. A derived value
+/// that home keeps is needed too: others refer to it there.
+fn needed(
+    manifest: &Manifest,
+    environment: &EnvironmentSpec,
+    instances: &Instances,
+    wish: &Wish,
+) -> Vec<Address> {
+    let mut open: Vec<Address> = manifest.addresses(&environment.name, instances);
+    open.retain(|address| wish.takes(address));
+    let mut seen = BTreeSet::new();
+    let mut needed = Vec::new();
+    while let Some(address) = open.pop() {
+        if !seen.insert(address.clone()) {
+            continue;
+        }
+        match manifest.source(&environment.name, &address) {
+            Some(ValueSource::Home) => needed.push(address),
+            Some(ValueSource::Derived { template, .. }) => {
+                open.extend(template.parts().map(|part| part.address(address.instance.as_ref())));
+                if manifest.lives_in_home(&environment.name, &address) {
+                    needed.push(address);
+                }
+            }
+            Some(ValueSource::Literal { .. } | ValueSource::Absent) | None => {}
+        }
+    }
+    needed
+}

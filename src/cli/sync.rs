@@ -1,0 +1,120 @@
+//! `sync`: home to its copies, one update for each copy that differs.
+
+use super::complete;
+use super::context::Context;
+use super::places::place_of;
+use super::reading::{Held, Wish};
+use super::report::{Exit, Stop};
+use super::ui::plural;
+use crate::apply;
+use crate::desired::{CopyError, View, copy};
+use crate::manifest::CopySpec;
+use crate::name::Group;
+use crate::plan::{Desired, Plan, Want};
+use crate::store::Stores;
+use anyhow::Result;
+use clap::Args;
+
+/// Bring the environment's copies to what home holds
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  strongroom -e prod sync --dry-run
+  strongroom -e prod sync
+  strongroom -e prod sync web --prune     (also removes what the manifest does not declare)
+
+Each copy gets one update, with everything in it, and none where nothing differs. A Beanstalk
+environment restarts for it; sync waits until it is ready, and reads it back.")]
+pub(super) struct SyncArgs {
+    /// The copies' names in the manifest; else all of them
+    #[arg(value_name = "COPY", add = complete::copies())]
+    copies: Vec<String>,
+
+    /// Remove what the copies hold and the manifest does not declare; the platform's own is never touched
+    #[arg(long)]
+    prune: bool,
+
+    /// Change nothing, and end with exit code 3 where something differs
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn run(ctx: &mut Context, args: &SyncArgs) -> Result<Exit> {
+    let copies = ctx.named_copies(&args.copies)?;
+    let command = format!("sync {}", copies.iter().map(|copy| copy.name.as_str()).collect::<Vec<_>>().join(" "));
+    if copies.is_empty() {
+        ctx.ui.note(&format!("`{}` has no copies; nothing to sync", ctx.environment()?.name));
+        return ctx.say_document("sync", &[], None, &[]);
+    }
+    if !args.check && !ctx.dry_run() {
+        derive_again(ctx, &copies)?;
+    }
+    let held = ctx.read_home(&wish(&copies))?;
+    let stores = ctx.stores()?;
+    let mut plan = Plan::default();
+    for spec in &copies {
+        let desired = desired(ctx, spec, &held)?;
+        plan = plan.then(plan_of(ctx, spec, desired, &stores, args.prune)?);
+    }
+    if args.check {
+        let lines = crate::plan::lines(&plan, &ctx.fingerprint_key());
+        let count = plural(lines.len(), "difference");
+        ctx.ui.note(&format!("{command}: {count}"));
+        ctx.say_document(&command, &lines, None, &[])?;
+        return Ok(if plan.is_empty() { Exit::Done } else { Exit::Pending });
+    }
+    ctx.carry_out((&command, None), &plan, &stores, async |journal, watch| {
+        apply::run(journal, &command, &plan, &stores, watch).await
+    })
+}
+
+pub(super) fn wish(copies: &[&CopySpec]) -> Wish {
+    Wish::selections(copies.iter().map(|copy| &copy.selection))
+}
+
+/// What a copy should hold by what was read of home.
+pub(super) fn desired(ctx: &Context, spec: &CopySpec, held: &Held) -> Result<Desired> {
+    let (manifest, environment) = (&ctx.project()?.manifest, &ctx.environment()?.name);
+    let view = View { manifest, environment, home: &held.snapshot, instances: &held.instances };
+    copy(&view, spec).map_err(|error| match error {
+        CopyError::Variables(error) => error.into(),
+        CopyError::NoReference { .. } => Stop::new(Exit::Manifest, error.to_string())
+            .hint("write `secrets = \"value\"` for this copy, or make ssm or secretsmanager the home")
+            .into(),
+        CopyError::Stale { .. } => Stop::new(Exit::Failed, error.to_string())
+            .hint("`strongroom sync` without --check and --dry-run derives it again first")
+            .into(),
+    })
+}
+
+/// Brings derived values that home keeps to what follows from their parts, where somebody changed a part by other means.
+fn derive_again(ctx: &Context, copies: &[&CopySpec]) -> Result<()> {
+    let (manifest, environment) = (&ctx.project()?.manifest, &ctx.environment()?.name);
+    if manifest.derived_in_home(environment, &Default::default(), &Default::default()).is_empty() {
+        return Ok(());
+    }
+    let held = ctx.read_home(&wish(copies))?;
+    let derived = manifest.derived_in_home(environment, &held.snapshot, &held.instances).into_iter();
+    let taken = derived.filter(|(address, _)| copies.iter().any(|copy| copy.selection.takes(address)));
+    let differs = taken.filter_map(|(address, value)| {
+        let held = held.snapshot.value(&address);
+        value.filter(|value| !held.is_some_and(|held| held.same_as(value))).map(|value| (address, Want::value(value)))
+    });
+    let desired: Desired = differs.collect();
+    if !desired.is_empty() {
+        ctx.change("sync: derived values in home", &desired)?;
+    }
+    Ok(())
+}
+
+fn plan_of(ctx: &Context, spec: &CopySpec, mut desired: Desired, stores: &Stores, prune: bool) -> Result<Plan> {
+    let place = place_of(spec);
+    let others = ctx.copy(spec)?;
+    ctx.wait_for(async {
+        if prune {
+            let found = others.walk(&[Group::undeclared()]).await?;
+            desired.extend(found.entries.into_keys().map(|address| (address, Want::Absent)));
+        }
+        Ok(apply::plan(&place, stores[&place].as_ref(), &desired).await?)
+    })
+}
