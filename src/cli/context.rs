@@ -47,7 +47,7 @@ pub(super) fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
 }
 
 /// A manifest, and where it stands. Relative paths in it start from its folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Project {
     pub(super) manifest: Arc<Manifest>,
     /// The manifest's file.
@@ -86,6 +86,20 @@ impl Context {
             aws: OnceCell::new(),
             identities: OnceCell::new(),
         }
+    }
+
+    /// The same project, and another environment of it.
+    pub(super) fn of_environment(&self, name: &str) -> Result<Context> {
+        let project = self.project()?.clone();
+        project.manifest.environment(name)?;
+        let globals = Globals { environment: Some(name.to_owned()), ..self.globals.clone() };
+        let other = Context::new(self.ui.clone(), globals, self.limits.clone());
+        let known = self.identities.get().cloned();
+        Ok(Context {
+            project: OnceCell::from(project),
+            identities: known.map_or_else(OnceCell::new, OnceCell::from),
+            ..other
+        })
     }
 
     /// Whether the run stops after the plan.

@@ -79,7 +79,12 @@ pub(super) fn run(ctx: &mut Context, args: &DiffArgs) -> Result<Exit> {
         if !shown.is_empty() {
             ctx.ui.table(&table)?;
         }
-        ctx.ui.note(&format!("{} differ between {} and {}", plural(count, "address").replace("addresss", "addresses"), a.location, b.location));
+        ctx.ui.note(&format!(
+            "{} differ between {} and {}",
+            plural(count, "address").replace("addresss", "addresses"),
+            a.location,
+            b.location
+        ));
     }
     Ok(if args.check && count > 0 { Exit::Pending } else { Exit::Done })
 }

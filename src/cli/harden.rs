@@ -11,7 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The limits that the process was started with, for the child that takes its place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Limits {
     core: Rlimit,
 }

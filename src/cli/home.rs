@@ -4,7 +4,7 @@
 
 use super::context::Context;
 use super::report::{Exit, Stop};
-use crate::manifest::{EnvironmentSpec, Place};
+use crate::manifest::{CopySpec, EnvironmentSpec, Place};
 use crate::seal::{Identities, InvalidIdentity, Recipient};
 use crate::store::{Home, Store, Vault};
 use anyhow::Result;
@@ -24,6 +24,11 @@ impl Context {
                 Err(self.cannot_open(place)?.into())
             }
         }
+    }
+
+    /// A copy, which is a place like home.
+    pub(super) fn copy(&self, spec: &CopySpec) -> Result<Box<dyn Home>> {
+        Err(self.cannot_open(&Place::Beanstalk { copy: spec.name.clone() })?.into())
     }
 
     /// The vault of the environment.

@@ -10,7 +10,9 @@ mod change;
 mod complete;
 mod completions;
 mod context;
+mod copy;
 mod delete;
+mod diff;
 mod edit;
 mod exec;
 mod export;
@@ -28,6 +30,7 @@ mod operations;
 mod places;
 mod policy;
 mod prompt;
+mod pull;
 mod reading;
 mod recipients;
 mod render;
@@ -36,6 +39,7 @@ mod report;
 mod schema;
 mod set;
 mod status;
+mod sync;
 mod table;
 mod target;
 mod ui;
@@ -66,7 +70,7 @@ Exit codes:
   9 busy. `exec` gives its child's.";
 
 /// What every verb understands. Each flag has a twin in the environment; an empty twin is as good as none.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Globals {
     /// The manifest; else strongroom.toml is looked for here and in the folders above
@@ -128,6 +132,10 @@ enum Verb {
     Export(export::ExportArgs),
     History(history::HistoryArgs),
     Status(status::StatusArgs),
+    Sync(sync::SyncArgs),
+    Pull(pull::PullArgs),
+    Copy(copy::CopyArgs),
+    Diff(diff::DiffArgs),
     Backup(backup::BackupArgs),
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
@@ -154,6 +162,10 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Export(args) => export::run(ctx, args),
         Verb::History(args) => history::run(ctx, args),
         Verb::Status(args) => status::run(ctx, args),
+        Verb::Sync(args) => sync::run(ctx, args),
+        Verb::Pull(args) => pull::run(ctx, args),
+        Verb::Copy(args) => copy::run(ctx, args),
+        Verb::Diff(args) => diff::run(ctx, args),
         Verb::Backup(args) => backup::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),
         Verb::Recipients(args) => recipients::run(ctx, args),

@@ -70,7 +70,9 @@ fn the_copy<'a>(ctx: &'a Context, name: Option<&str>) -> Result<&'a CopySpec> {
         [] => Err(Stop::usage(format!("`{}` has no copy to pull from", ctx.environment()?.name)).into()),
         several => {
             let known: Vec<&str> = several.iter().map(|copy| copy.name.as_str()).collect();
-            Err(Stop::usage("which copy is meant?").hint(format!("give --from, one of: {}", known.join(", "))).into())
+            Err(Stop::usage("which copy is meant?")
+                .hint(format!("give --from, one of: {}", known.join(", ")))
+                .into())
         }
     }
 }

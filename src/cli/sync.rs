@@ -40,8 +40,9 @@ pub(super) struct SyncArgs {
 }
 
 pub(super) fn run(ctx: &mut Context, args: &SyncArgs) -> Result<Exit> {
-    let copies = ctx.named_copies(&args.copies)?;
-    let command = format!("sync {}", copies.iter().map(|copy| copy.name.as_str()).collect::<Vec<_>>().join(" "));
+    let copies: Vec<&CopySpec> = ctx.named_copies(&args.copies)?;
+    let command =
+        format!("sync {}", copies.iter().map(|copy| copy.name.as_str()).collect::<Vec<_>>().join(" "));
     if copies.is_empty() {
         ctx.ui.note(&format!("`{}` has no copies; nothing to sync", ctx.environment()?.name));
         return ctx.say_document("sync", &[], None, &[]);
@@ -98,7 +99,9 @@ fn derive_again(ctx: &Context, copies: &[&CopySpec]) -> Result<()> {
     let taken = derived.filter(|(address, _)| copies.iter().any(|copy| copy.selection.takes(address)));
     let differs = taken.filter_map(|(address, value)| {
         let held = held.snapshot.value(&address);
-        value.filter(|value| !held.is_some_and(|held| held.same_as(value))).map(|value| (address, Want::value(value)))
+        value
+            .filter(|value| !held.is_some_and(|held| held.same_as(value)))
+            .map(|value| (address, Want::value(value)))
     });
     let desired: Desired = differs.collect();
     if !desired.is_empty() {
@@ -107,7 +110,13 @@ fn derive_again(ctx: &Context, copies: &[&CopySpec]) -> Result<()> {
     Ok(())
 }
 
-fn plan_of(ctx: &Context, spec: &CopySpec, mut desired: Desired, stores: &Stores, prune: bool) -> Result<Plan> {
+fn plan_of(
+    ctx: &Context,
+    spec: &CopySpec,
+    mut desired: Desired,
+    stores: &Stores,
+    prune: bool,
+) -> Result<Plan> {
     let place = place_of(spec);
     let others = ctx.copy(spec)?;
     ctx.wait_for(async {

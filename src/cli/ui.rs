@@ -59,7 +59,7 @@ impl Color {
 }
 
 /// Who listens, and how they want to be talked to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ui {
     json: bool,
     quiet: bool,
