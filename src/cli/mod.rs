@@ -21,6 +21,7 @@ mod git;
 mod harden;
 mod history;
 mod home;
+mod hooks;
 mod import;
 mod incoming;
 mod init;
@@ -141,6 +142,7 @@ enum Verb {
     Exec(exec::ExecArgs),
     Recipients(recipients::RecipientsArgs),
     Policy(policy::PolicyArgs),
+    Hooks(hooks::HooksArgs),
     Operations(operations::OperationsArgs),
     Resume(operations::ResumeArgs),
     Undo(operations::UndoArgs),
@@ -170,6 +172,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Exec(args) => exec::run(ctx, args),
         Verb::Recipients(args) => recipients::run(ctx, args),
         Verb::Policy(args) => policy::run(ctx, args),
+        Verb::Hooks(args) => hooks::run(ctx, args),
         Verb::Operations(args) => operations::list(ctx, args),
         Verb::Resume(args) => operations::resume(ctx, args),
         Verb::Undo(args) => operations::undo(ctx, args),

@@ -3,18 +3,19 @@
 //! Owns who may do what ([`Bearer`]), and what has to be said beside the document ([`Remark`]). It asks AWS nothing, and
 //! it knows names only. [`policy`] is the story: what is needed, under which names that is, and what to call it on.
 
+mod arn;
 mod document;
 mod needs;
 mod pattern;
 mod services;
 
+pub(crate) use arn::Site;
 pub use document::{MANAGED_POLICY, Policy, Statement, USER_POLICIES};
 
 use crate::manifest::{EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, Place};
 use crate::name::Instance;
 use needs::{Needs, Own, Updates, needs};
 use pattern::{Held, each_name, patterns};
-use services::Site;
 use std::collections::BTreeSet;
 use std::fmt;
 

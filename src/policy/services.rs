@@ -3,46 +3,12 @@
 //! Owns the tables: what a bearer with some access calls at AWS, no more. `sts:GetCallerIdentity` is in none of them: AWS
 //! lets everybody call it.
 
+use super::arn::{ANY_SUFFIX, Site};
 use super::document::{Policy, Statement};
 use super::needs::{Access, Needs, Own, Updates};
 use super::pattern::{Held, Patterns};
 use crate::manifest::{EnvironmentSpec, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Where the ARNs are: what the manifest says of an environment, `*` for what it does not say.
-#[derive(Debug, Clone)]
-pub(super) struct Site {
-    partition: &'static str,
-    region: String,
-    account: String,
-}
-
-impl Site {
-    pub(super) fn of(environment: &EnvironmentSpec) -> Site {
-        let anything = || "*".to_owned();
-        let region = environment.region.clone().unwrap_or_else(anything);
-        let partition = match region.split('-').next() {
-            Some("cn") => "aws-cn",
-            Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
-        Site { partition, region, account: environment.account.clone().unwrap_or_else(anything) }
-    }
-
-    fn arn(&self, service: &str, resource: &str) -> String {
-        let Site { partition, region, account } = self;
-        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
-    }
-
-    fn parameter(&self, name: &str) -> String {
-        self.arn("ssm", &format!("parameter/{name}"))
-    }
-
-    /// Six `?` for the characters that AWS adds to a secret's name; a `*` would match longer names too.
-    fn secret(&self, name: &str) -> String {
-        self.arn("secretsmanager", &format!("secret:{name}-??????"))
-    }
-}
 
 /// What a service is asked to do with the names of one access.
 struct Calls {
@@ -178,14 +144,14 @@ pub(super) fn secrets(policy: &mut Policy, environment: &EnvironmentSpec, site: 
     let mut keys = Keys::of(environment, "kms:EncryptionContext:SecretARN");
     for (access, names) in by_access(held) {
         let Calls { sid, actions, key } = secrets_manager(access);
-        let resources: Vec<String> = names.iter().map(|name| site.secret(name)).collect();
+        let resources: Vec<String> = names.iter().map(|name| site.secret(name, ANY_SUFFIX)).collect();
         keys.use_for(key, resources.iter().cloned());
         if key == SECRET_KEY {
             keys.use_for(key, [VALIDATION.to_owned()]);
         }
         policy.add(Statement::new(sid, actions, resources));
     }
-    let own: Vec<String> = held.own.iter().map(|name| site.secret(name)).collect();
+    let own: Vec<String> = held.own.iter().map(|name| site.secret(name, ANY_SUFFIX)).collect();
     if !own.is_empty() {
         keys.use_for(SECRET_KEY, own.iter().cloned().chain([VALIDATION.to_owned()]));
     }
@@ -289,11 +255,8 @@ pub(super) fn beanstalk(policy: &mut Policy, site: &Site, needs: &Needs<'_>) {
     policy.add(Statement::new("LookAtEnvironments", LOOK, of(Updates::No)));
     policy.add(Statement::new("UpdateEnvironments", UPDATE, of(Updates::Yes)));
     if !needs.copies.is_empty() {
-        // Platforms are AWS's own and have no account.
-        let Site { partition, region, .. } = site;
-        let platforms = format!("arn:{partition}:elasticbeanstalk:{region}::platform/*");
         let actions = &["elasticbeanstalk:DescribePlatformVersion"];
-        policy.add(Statement::new("LookAtPlatforms", actions, [platforms]));
+        policy.add(Statement::new("LookAtPlatforms", actions, [site.platforms()]));
     }
 }
 

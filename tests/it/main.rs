@@ -9,6 +9,7 @@ mod cli_change;
 mod cli_edit;
 mod cli_exchange;
 mod cli_exec;
+mod cli_hooks;
 mod cli_init;
 mod cli_policy;
 mod cli_project;

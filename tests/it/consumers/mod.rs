@@ -8,6 +8,7 @@ mod docker;
 mod dotenvy;
 mod engine;
 mod hand_written;
+mod hook;
 mod limits;
 mod node;
 mod python;
