@@ -1,12 +1,13 @@
 //! One operation, write by write: call, look where the answer was lost, wait until it is in force, read everything back.
 
 use super::ApplyError;
+use super::look::look;
 use crate::journal::{Ending, Operation, Step};
 use crate::name::Address;
 use crate::plan::{Change, Place, Plan, Want, Write};
 use crate::snapshot::{Snapshot, Unit, Version};
 use crate::store::{Applied, ErrorKind, OperationId, Receipt, Store, StoreError, Stores};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -159,16 +160,14 @@ pub(super) async fn quieten(
 
 /// What is at every address of the operation, each place read once.
 async fn read_all(operation: &Operation, stores: &Stores) -> Result<BTreeMap<Place, Snapshot>, StoreError> {
-    let mut addresses: BTreeMap<&Place, BTreeSet<&Address>> = BTreeMap::new();
+    let mut wants: BTreeMap<&Place, Vec<(&Address, Want)>> = BTreeMap::new();
     for write in operation.writes() {
-        let changed = write.changes.iter().map(|change| &change.address);
-        addresses.entry(&write.place).or_default().extend(changed);
+        wants.entry(&write.place).or_default().extend(write.changes.iter().flat_map(states));
     }
     let mut seen = BTreeMap::new();
-    for (place, addresses) in addresses {
+    for (place, wants) in wants {
         if let Some(store) = stores.get(place) {
-            let addresses: Vec<Address> = addresses.into_iter().cloned().collect();
-            seen.insert(place.clone(), store.read(&addresses).await?);
+            seen.insert(place.clone(), look(store.as_ref(), &wants).await?);
         }
     }
     Ok(seen)
@@ -228,9 +227,15 @@ fn compare(write: &Write, seen: &Snapshot) -> Found {
     Found { pending, changed }
 }
 
-async fn look(write: &Write, store: &dyn Store) -> Result<Snapshot, StoreError> {
-    let addresses: Vec<Address> = write.changes.iter().map(|change| change.address.clone()).collect();
-    store.read(&addresses).await
+async fn look_at(write: &Write, store: &dyn Store) -> Result<Snapshot, StoreError> {
+    let wants: Vec<(&Address, Want)> = write.changes.iter().flat_map(states).collect();
+    look(store, &wants).await
+}
+
+/// What a change is told from: what it was, and what it shall be.
+fn states(change: &Change) -> [(&Address, Want); 2] {
+    let before = Want::as_seen(change.before.as_ref());
+    [(&change.address, change.after.clone()), (&change.address, before)]
 }
 
 /// The writes that are not in the world yet, against what is there now.
@@ -276,7 +281,7 @@ async fn make(
         // A lost answer, and a refusal that an earlier call of ours with a lost answer may have caused, are both settled
         // by what is there once nothing is under way any more.
         let heard = store.settle(&Applied::unheard(write.unit.clone())).await;
-        let seen = match heard.and(look(&write, store).await) {
+        let seen = match heard.and(look_at(&write, store).await) {
             Ok(seen) => seen,
             Err(unread) => return Err(stop(operation, unread)?),
         };
@@ -356,9 +361,9 @@ async fn verify(
     }
     let mut differs = Vec::new();
     for (place, wants) in wanted {
-        let addresses: Vec<Address> = wants.keys().cloned().collect();
         let Some(store) = stores.get(&place) else { continue };
-        let seen = store.read(&addresses).await.map_err(|error| stopped(operation, error))?;
+        let sought: Vec<(&Address, Want)> = wants.iter().map(|(at, want)| (at, want.clone())).collect();
+        let seen = look(store.as_ref(), &sought).await.map_err(|error| stopped(operation, error))?;
         let unmet = wants.into_iter().filter(|(address, want)| !want.met_by(seen.entries.get(address)));
         differs.extend(unmet.map(|(address, _)| (place.clone(), address)));
     }

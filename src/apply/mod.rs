@@ -6,6 +6,7 @@
 //! [`undo`], which is an operation too. A dry run is [`plan`] and nothing else.
 
 mod carry_out;
+mod look;
 mod mint;
 mod undo;
 
@@ -15,7 +16,7 @@ pub use undo::{Undo, plan_undo, undo};
 
 use crate::journal::{Begin, Ending, Journal, JournalError, Operation, Standing, Step};
 use crate::name::Address;
-use crate::plan::{Desired, Place, Plan, diff};
+use crate::plan::{Desired, Place, Plan};
 use crate::snapshot::{Snapshot, Version};
 use crate::store::{ErrorKind, OperationId, Store, StoreError, Stores};
 use std::collections::BTreeMap;
@@ -141,7 +142,8 @@ pub async fn plan_against(
     desired: &Desired,
     seen: &Snapshot,
 ) -> Result<Plan, ApplyError> {
-    let mut plan = diff(place, desired, seen, |address| store.unit_of(address));
+    let unread = |error| ApplyError::Read(Box::new(error));
+    let mut plan = look::compared(place, store, desired, seen).await.map_err(unread)?;
     let mut refused = Vec::new();
     for write in &mut plan.writes {
         match store.review(write).await {

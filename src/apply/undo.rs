@@ -1,10 +1,11 @@
 //! Taking back what an operation did, as an operation of its own.
 
 use super::carry_out::{Done, Watch, finish, quieten};
+use super::look::{compared, look};
 use super::{ApplyError, publish, refuse_overlap};
 use crate::journal::{Begin, Ending, Journal, Operation, Step};
 use crate::name::Address;
-use crate::plan::{Desired, Place, Plan, Want, diff};
+use crate::plan::{Desired, Place, Plan, Want};
 use crate::store::{OperationId, Stores};
 use std::collections::BTreeMap;
 
@@ -21,6 +22,13 @@ pub struct Undo {
 struct Past {
     before: Want,
     known: Vec<Want>,
+}
+
+impl Past {
+    fn wants<'a>(&'a self, at: &'a Address) -> impl Iterator<Item = (&'a Address, Want)> {
+        let before = std::iter::once(&self.before);
+        before.chain(&self.known).map(move |want| (at, want.clone()))
+    }
 }
 
 type PlacePasts = (Place, BTreeMap<Address, Past>);
@@ -42,8 +50,9 @@ pub async fn plan_undo(
     let mut left = Vec::new();
     for (place, pasts) in pasts(&original, stores)? {
         let Some(store) = stores.get(&place) else { continue };
-        let addresses: Vec<Address> = pasts.keys().cloned().collect();
-        let seen = store.read(&addresses).await.map_err(|error| ApplyError::Read(Box::new(error)))?;
+        let unread = |error| ApplyError::Read(Box::new(error));
+        let wants: Vec<(&Address, Want)> = pasts.iter().flat_map(|(at, past)| past.wants(at)).collect();
+        let seen = look(store.as_ref(), &wants).await.map_err(unread)?;
         let mut desired = Desired::new();
         for (address, past) in pasts {
             let now = seen.entries.get(&address);
@@ -53,7 +62,8 @@ pub async fn plan_undo(
                 left.push((place.clone(), address));
             }
         }
-        plan = plan.then(diff(&place, &desired, &seen, |address| store.unit_of(address)));
+        let store = store.as_ref();
+        plan = plan.then(compared(&place, store, &desired, &seen).await.map_err(unread)?);
     }
     if !left.is_empty() && !skip_changed {
         let operation = Some(id.clone());

@@ -84,8 +84,7 @@ fn earlier(ctx: &Context, address: &Address, version: &Version) -> Result<(Secre
         );
     }
     let home = ctx.home()?;
-    let history = ctx.wait_for(async { Ok(home.history(address).await?) })?;
-    let past = history.into_iter().find(|past| past.version == *version);
+    let past = ctx.wait_for(async { Ok(home.version(address, version).await?) })?;
     let unknown = || {
         Stop::new(Exit::Failed, format!("{address} has no version {}", super::ui::shown(&version.0)))
             .hint(format!("`strongroom history {address}` lists them"))

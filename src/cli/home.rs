@@ -6,7 +6,7 @@ use super::context::Context;
 use super::report::{Exit, Stop};
 use crate::manifest::{CopySpec, EnvironmentSpec, Place};
 use crate::seal::{Identities, InvalidIdentity, Recipient};
-use crate::store::{Home, Store, Vault};
+use crate::store::{Home, Ssm, Store, Vault};
 use anyhow::Result;
 use std::fs;
 use std::io;
@@ -20,7 +20,8 @@ impl Context {
     pub(super) fn home(&self) -> Result<Box<dyn Home>> {
         match &self.environment()?.home {
             Place::Vault => Ok(Box::new(self.vault()?)),
-            place @ (Place::Ssm | Place::SecretsManager | Place::Beanstalk { .. } | Place::Memory) => {
+            Place::Ssm => Ok(Box::new(self.parameters()?)),
+            place @ (Place::SecretsManager | Place::Beanstalk { .. } | Place::Memory) => {
                 Err(self.cannot_open(place)?.into())
             }
         }
@@ -29,6 +30,12 @@ impl Context {
     /// A copy, which is a place like home.
     pub(super) fn copy(&self, spec: &CopySpec) -> Result<Box<dyn Home>> {
         Err(self.cannot_open(&Place::Beanstalk { copy: spec.name.clone() })?.into())
+    }
+
+    /// The SSM parameters of the environment.
+    pub(super) fn parameters(&self) -> Result<Ssm> {
+        let manifest = self.project()?.manifest.clone();
+        Ok(Ssm::new(self.aws()?, manifest, self.environment()?.name.clone()))
     }
 
     /// The vault of the environment.
@@ -121,7 +128,7 @@ impl Context {
             Exit::Failed,
             format!("the home of `{environment}` is {place}, which this version does not open"),
         )
-        .hint("environments with `home = \"vault\"` work"))
+        .hint("environments with `home = \"vault\"` or `\"ssm\"` work"))
     }
 }
 

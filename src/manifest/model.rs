@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-pub use schema::{Audience, ParameterType, Secrets, Strategy, Tls, TlsMode};
+pub use schema::{Audience, ParameterTier, ParameterType, Secrets, Strategy, Tls, TlsMode};
 
 /// A manifest as meant. Everything in it keeps the order of the file.
 #[derive(Debug)]
@@ -88,6 +88,8 @@ pub struct EnvironmentSpec {
     pub role_arn: Option<String>,
     /// The KMS key for secrets.
     pub kms_key: Option<String>,
+    /// The tier of SSM parameters that are created.
+    pub parameter_tier: ParameterTier,
     /// Another endpoint than AWS's.
     pub endpoint_url: Option<String>,
     /// Tags on everything that is created there.

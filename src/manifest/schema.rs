@@ -76,6 +76,9 @@ pub(super) struct Environment {
     pub(super) role_arn: Option<String>,
     /// The KMS key that secrets are encrypted with; without it AWS's own.
     pub(super) kms_key: Option<String>,
+    /// The tier of SSM parameters that are created; without it standard. AWS charges for advanced ones.
+    #[serde(default)]
+    pub(super) parameter_tier: ParameterTier,
     /// Another endpoint than AWS's; AWS_ENDPOINT_URL goes before it.
     pub(super) endpoint_url: Option<String>,
     /// Tags on everything that is created there.
@@ -230,6 +233,19 @@ pub(super) struct Key {
     pub(super) tags: IndexMap<String, String>,
 }
 
+/// The tier of an SSM parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ParameterTier {
+    /// Up to 4 KB, free.
+    #[default]
+    Standard,
+    /// Up to 8 KB, charged for each parameter.
+    Advanced,
+    /// Advanced where a value has more than 4 KB.
+    Intelligent,
+}
+
 /// The type of an SSM parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 pub enum ParameterType {
@@ -238,6 +254,13 @@ pub enum ParameterType {
     SecureString,
     /// As it is.
     String,
+}
+
+impl ParameterType {
+    /// Whether AWS encrypts it.
+    pub fn is_encrypted(self) -> bool {
+        self == ParameterType::SecureString
+    }
 }
 
 /// How a new value is made: the name of an alphabet, or a length and an alphabet.

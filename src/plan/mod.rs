@@ -63,6 +63,18 @@ impl Want {
     }
 }
 
+impl Want {
+    /// Whether it cannot be said yet if the want is met: all that was read agrees, and an attribute is wanted that the
+    /// read did not tell.
+    pub fn hangs_on_more(&self, entry: Option<&Entry>) -> bool {
+        let (Want::Present(wanted), Some(entry)) = (self, entry) else { return false };
+        let told = |name: &String| entry.attributes.get(name);
+        wanted.held.same_as(&entry.held)
+            && wanted.attributes.iter().all(|(name, text)| told(name).is_none_or(|seen| seen == text))
+            && wanted.attributes.keys().any(|name| told(name).is_none())
+    }
+}
+
 /// A value or reference that should be there.
 #[derive(Debug, Clone)]
 pub struct Wanted {

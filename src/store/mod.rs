@@ -5,10 +5,12 @@
 
 mod aws;
 mod memory;
+mod ssm;
 mod vault;
 
 pub use aws::{Aws, Caller, Endpoints, Settings};
 pub use memory::Memory;
+pub use ssm::{Ssm, Stray};
 pub use vault::{HISTORY, Vault};
 
 use crate::name::{Address, Group};
@@ -51,6 +53,12 @@ pub trait Store: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Fills in attributes that a read of these addresses leaves out because they cost calls of their own, and that an
+    /// undo must give back. Asked for what a plan is about to change, and where an attribute is wanted that was not read.
+    async fn detail(&self, _seen: &mut Snapshot, _addresses: &[Address]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Waits until a write that was applied is in force, so that a read after it sees it. Most places have nothing to
     /// wait for; a deployment takes minutes and may be rolled back, which is an error of kind
     /// [`ErrorKind::RolledBack`]. Of a write whose answer was lost nothing but the unit is known: then it waits until
@@ -78,6 +86,12 @@ pub trait Discover {
 pub trait History {
     /// The states of an address, the present one first. Empty where the place never held anything there.
     async fn history(&self, address: &Address) -> Result<Vec<Past>, StoreError>;
+
+    /// One state of an address; nothing where the place does not know it, or no longer.
+    async fn version(&self, address: &Address, version: &Version) -> Result<Option<Past>, StoreError> {
+        let all = self.history(address).await?;
+        Ok(all.into_iter().find(|past| past.version == *version))
+    }
 }
 
 /// What the truth of an environment may live in.

@@ -1,12 +1,17 @@
 //! One suite for every place: what the pipe relies on.
 
+use crate::support::account::settings;
+use crate::support::cloud::Cloud;
 use std::sync::Arc;
 use strongroom::journal::{Begin, Journal, Outside};
+use strongroom::manifest::Manifest;
 use strongroom::plan::{Change, Desired, Plan, Want, diff};
 use strongroom::seal::Identities;
 use strongroom::secret::Secret;
 use strongroom::snapshot::Snapshot;
-use strongroom::store::{Discover, ErrorKind, HISTORY, History, Memory, OperationId, Receipt, Store, Vault};
+use strongroom::store::{
+    Aws, Discover, ErrorKind, HISTORY, History, Memory, OperationId, Receipt, Settings, Ssm, Store, Vault,
+};
 use tempfile::TempDir;
 
 fn secret(text: &str) -> Secret {
@@ -17,14 +22,32 @@ fn operation() -> OperationId {
     OperationId::parse("20260102-030405-abcdef").unwrap()
 }
 
+/// Connections live as long as the runtime that they were made on, so a test has one.
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    }
+    RUNTIME.with(|runtime| runtime.block_on(work))
 }
 
 fn vault(folder: &TempDir, identity: &Arc<Identities>) -> Vault {
     let names = ("dev-app".parse().unwrap(), "local".parse().unwrap());
     let path = folder.path().join(".strongroom/local.age");
     Vault::new(path, names, identity.recipients(), Some(identity.clone()), jiff::Timestamp::now)
+}
+
+/// The parameters of a project of its own, in an account.
+fn parameters(settings: Settings) -> Ssm {
+    let text = "version = 1\nproject.name = \"shop\"\n[environments.prod]\nhome = \"ssm\"\n\
+                quota = { reads = 1000, writes = 1000 }\n\
+                [groups.app.keys]\nA = {}\nC = {}\nNEW = {}\n\
+                [groups.xero]\ninstances = true\n[groups.xero.keys]\nB = { secret = true }\n";
+    let manifest = Arc::new(Manifest::parse("strongroom.toml", text).unwrap());
+    let prod = manifest.environment("prod").unwrap();
+    let settings = Settings { quota: prod.quota, ..settings };
+    let name = prod.name.clone();
+    Ssm::new(Arc::new(Aws::new(settings)), manifest, name)
 }
 
 fn read(store: &dyn Store, addresses: &[&str]) -> Snapshot {
@@ -58,8 +81,17 @@ fn value(store: &dyn Store, at: &str) -> Option<String> {
     snapshot.value(&at.parse().unwrap()).map(|value| value.expose().to_owned())
 }
 
+/// How a place meets a write that was planned against something else than what is there.
+#[derive(PartialEq, Eq)]
+enum Clash {
+    /// It is refused.
+    Refused,
+    /// It wins, and tells the version that it covered.
+    Told,
+}
+
 /// What every place does.
-fn keeps_the_contract(store: &dyn Store) {
+fn keeps_the_contract(store: &dyn Store, clash: &Clash) {
     assert!(read(store, &["app/A", "xero/1/B"]).entries.is_empty(), "an absence is not an error");
 
     let hostile = "line\nline 'q' \"q\" \\ $x ${y} é \u{1f511}\u{7f}\t";
@@ -70,11 +102,16 @@ fn keeps_the_contract(store: &dyn Store) {
 
     let stale = plan(store, &[("app/A", Some("ours"))]);
     set(store, &[("app/A", Some("theirs"))]);
+    let theirs = read(store, &["app/A"]).entries[&"app/A".parse().unwrap()].version.clone();
     for receipt in write(store, &stale) {
-        let Receipt::NotApplied(error) = receipt else { panic!("{receipt:?}") };
-        assert_eq!(error.kind, ErrorKind::Conflict);
+        match (clash, receipt) {
+            (Clash::Refused, Receipt::NotApplied(error)) => assert_eq!(error.kind, ErrorKind::Conflict),
+            (Clash::Told, Receipt::Applied(applied)) => assert_eq!(applied.overwrote, theirs),
+            (_, receipt) => panic!("{receipt:?}"),
+        }
     }
-    assert_eq!(value(store, "app/A").as_deref(), Some("theirs"), "a stale plan overwrites nobody");
+    let stands = if *clash == Clash::Told { "ours" } else { "theirs" };
+    assert_eq!(value(store, "app/A").as_deref(), Some(stands), "a stale plan overwrites nobody unseen");
 
     let created = plan(store, &[("app/NEW", Some("ours"))]);
     set(store, &[("app/NEW", Some("theirs"))]);
@@ -95,13 +132,19 @@ fn keeps_the_contract(store: &dyn Store) {
 
 #[test]
 fn memory_keeps_the_contract() {
-    keeps_the_contract(&Memory::new());
+    keeps_the_contract(&Memory::new(), &Clash::Refused);
 }
 
 #[test]
 fn a_vault_keeps_the_contract() {
     let (folder, identity) = (TempDir::new().unwrap(), Arc::new(Identities::generate()));
-    keeps_the_contract(&vault(&folder, &identity));
+    keeps_the_contract(&vault(&folder, &identity), &Clash::Refused);
+}
+
+#[test]
+fn parameters_keep_the_contract_on_the_local_aws() {
+    let cloud = Cloud::start();
+    keeps_the_contract(&parameters(settings(&cloud)), &Clash::Told);
 }
 
 #[test]
@@ -136,8 +179,9 @@ fn a_vault_keeps_the_last_versions_of_a_value_deletions_among_them() {
 #[test]
 fn a_walk_finds_every_address_of_the_groups_that_it_was_asked_for() {
     let (folder, identity) = (TempDir::new().unwrap(), Arc::new(Identities::generate()));
-    let (memory, vault) = (Memory::new(), vault(&folder, &identity));
-    let places: [(&dyn Store, &dyn Discover); 2] = [(&memory, &memory), (&vault, &vault)];
+    let cloud = Cloud::start();
+    let (memory, vault, ssm) = (Memory::new(), vault(&folder, &identity), parameters(settings(&cloud)));
+    let places: [(&dyn Store, &dyn Discover); 3] = [(&memory, &memory), (&vault, &vault), (&ssm, &ssm)];
     for (store, discover) in places {
         set(store, &[("app/A", Some("1")), ("xero/1/B", Some("2")), ("xero/2/B", Some("3"))]);
         let found = block_on(discover.walk(&["xero".parse().unwrap()])).unwrap();

@@ -146,6 +146,7 @@ fn spec(
         region,
         role_arn: written.role_arn.clone(),
         kms_key: written.kms_key.clone(),
+        parameter_tier: written.parameter_tier,
         endpoint_url: written.endpoint_url.clone(),
         tags: written.tags.clone().into_iter().collect(),
         protected: written.protected,

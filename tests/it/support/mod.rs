@@ -1,6 +1,5 @@
 //! What tests stand on. Each file owns one thing; this one is a list.
 
-#[expect(dead_code, reason = "stores are opened on it as they come")]
 pub(crate) mod account;
 #[expect(dead_code, reason = "its front is not there yet")]
 #[path = "../../../examples/local_aws/cloud/mod.rs"]
