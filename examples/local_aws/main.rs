@@ -8,6 +8,7 @@
 mod cloud;
 
 use clap::Parser;
+use cloud::beanstalk::seeds::Example;
 use cloud::rates::Rates;
 use cloud::{Cloud, Pages};
 use std::path::PathBuf;
@@ -40,6 +41,16 @@ struct Arguments {
     /// Return short and empty pages, as AWS may at any time.
     #[arg(long)]
     ragged_pages: bool,
+    /// A Beanstalk environment to begin with: dev-app or antenna; may be repeated.
+    #[arg(long, value_parser = example)]
+    seed: Vec<Example>,
+    /// How many looks at an environment see its deployment under way.
+    #[arg(long, default_value_t = 2)]
+    looks: usize,
+}
+
+fn example(name: &str) -> Result<Example, String> {
+    Example::named(name).ok_or_else(|| "there are dev-app and antenna".to_owned())
 }
 
 const LIMITED_KEY: &str = "AKIALOCALLIMITEDEXAM";
@@ -63,6 +74,12 @@ fn main() -> anyhow::Result<()> {
     if arguments.ragged_pages {
         cloud.pages(Pages::Ragged);
     }
+    cloud.world(|world| {
+        world.beanstalk.behaviour.looks = arguments.looks;
+        for seed in &arguments.seed {
+            world.beanstalk.add_example(*seed, jiff::Timestamp::now());
+        }
+    });
     for (name, value) in cloud.environment_of(access_key) {
         println!("export {name}={value}");
     }
