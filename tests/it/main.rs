@@ -21,6 +21,7 @@ mod crash;
 mod docs;
 mod examples;
 mod leaks;
+mod local_aws;
 mod local_aws_beanstalk;
 mod manifest;
 mod pipe;

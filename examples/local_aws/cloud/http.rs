@@ -260,7 +260,7 @@ fn signed(state: &State, service: Service, authorization: &str) -> Result<Princi
         let message = format!("Credential should be scoped to a valid region and to {}.", service.name());
         return Err(Refusal::new(code, message).status(403));
     }
-    state.principals.get(access_key).cloned().ok_or_else(|| {
+    state.world.identities.principals.get(access_key).cloned().ok_or_else(|| {
         let code =
             if service.speaks_query() { "InvalidClientTokenId" } else { "UnrecognizedClientException" };
         let status = if service.speaks_query() { 403 } else { 400 };

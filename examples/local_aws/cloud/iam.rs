@@ -4,8 +4,9 @@
 //! ignored, because ignoring it would make a policy mean more than it says.
 
 use super::service::Service;
-use super::{ACCOUNT, Refusal};
+use super::{ACCESS_KEY, ACCOUNT, Refusal};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// Somebody who calls.
 #[derive(Clone, Debug)]
@@ -44,6 +45,20 @@ impl Principal {
         let message =
             format!("User: {arn} is not authorized to perform: {action} on resource: {resource} {because}");
         Err(service.denied(message))
+    }
+}
+
+/// Who there is: principals by their access key ID, and roles by their ARN.
+#[derive(Clone, Debug)]
+pub(crate) struct Identities {
+    pub(crate) principals: BTreeMap<String, Principal>,
+    pub(crate) roles: BTreeMap<String, Policy>,
+}
+
+impl Default for Identities {
+    fn default() -> Identities {
+        let administrator = (ACCESS_KEY.to_owned(), Principal::administrator());
+        Identities { principals: BTreeMap::from([administrator]), roles: BTreeMap::new() }
     }
 }
 
@@ -190,4 +205,96 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
     }
     pattern[p..].iter().all(|rest| *rest == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn verdict(statements: &Value, action: &str, resource: &str, context: &[(&str, &str)]) -> Verdict {
+        let document = json!({"Version": "2012-10-17", "Statement": statements});
+        Policy::parse(&document.to_string()).unwrap().verdict(action, resource, context)
+    }
+
+    const XERO: &str = "arn:aws:ssm:us-east-1:111122223333:parameter/dev-app/xero";
+
+    #[test]
+    fn what_nothing_allows_is_denied_and_a_deny_beats_every_allow() {
+        let allow = json!({"Effect": "Allow", "Action": "ssm:Get*", "Resource": "*"});
+        let deny = json!({"Effect": "Deny", "Action": "*", "Resource": format!("{XERO}/*")});
+        let of = |statements: &[&Value], action: &str, resource: &str| {
+            verdict(&json!(statements), action, resource, &[])
+        };
+        assert_eq!(of(&[], "ssm:GetParameter", XERO), Verdict::NotAllowed);
+        assert_eq!(of(&[&allow], "ssm:PutParameter", XERO), Verdict::NotAllowed);
+        assert_eq!(of(&[&deny, &allow], "ssm:GetParameter", XERO), Verdict::Allowed);
+        assert_eq!(of(&[&deny, &allow], "ssm:GetParameter", &format!("{XERO}/1/id")), Verdict::Denied);
+        assert_eq!(of(&[&allow, &deny], "ssm:GetParameter", &format!("{XERO}/1/id")), Verdict::Denied);
+    }
+
+    #[test]
+    fn a_star_is_any_characters_and_a_question_mark_is_one() {
+        let secret = "secret:prod/app-??????";
+        for (pattern, text, fits) in [
+            ("*", "", true),
+            ("a*c*e", "abcde", true),
+            ("a*c*e", "abcd", false),
+            ("*/*", "a/b/c", true),
+            (secret, "secret:prod/app-AbCdEf", true),
+            (secret, "secret:prod/app-AbCdEfG", false),
+            (secret, "secret:prod/app", false),
+            ("parameter/a", "parameter/a/b", false),
+            ("", "a", false),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn actions_ignore_case_and_resources_do_not() {
+        let statement = json!({"Effect": "Allow", "Action": ["SSM:getparameter"], "Resource": [XERO]});
+        assert_eq!(verdict(&statement, "ssm:GetParameter", XERO, &[]), Verdict::Allowed);
+        assert_eq!(verdict(&statement, "ssm:GetParameter", &XERO.to_uppercase(), &[]), Verdict::NotAllowed);
+    }
+
+    #[test]
+    fn every_condition_must_hold_and_an_absent_key_holds_none() {
+        let statement = json!({
+            "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*",
+            "Condition": {
+                "StringEquals": {"kms:ViaService": "ssm.us-east-1.amazonaws.com"},
+                "StringLike": {"kms:EncryptionContext:PARAMETER_ARN": [format!("{XERO}/*")]},
+            },
+        });
+        let via = ("kms:ViaService", "ssm.us-east-1.amazonaws.com");
+        let below = format!("{XERO}/1");
+        let of = |context: &[(&str, &str)]| verdict(&statement, "kms:Decrypt", XERO, context);
+        assert_eq!(of(&[via, ("kms:EncryptionContext:PARAMETER_ARN", &below)]), Verdict::Allowed);
+        assert_eq!(of(&[via, ("kms:EncryptionContext:PARAMETER_ARN", XERO)]), Verdict::NotAllowed);
+        assert_eq!(of(&[("kms:EncryptionContext:PARAMETER_ARN", &below)]), Verdict::NotAllowed);
+    }
+
+    #[test]
+    fn what_is_not_modelled_in_a_policy_is_an_error() {
+        let good = json!({"Effect": "Allow", "Action": "ssm:*", "Resource": "*"});
+        let with = |name: &str, value: Value| {
+            let mut statement = good.clone();
+            statement[name] = value;
+            Policy::parse(&json!({"Version": "2012-10-17", "Statement": [statement]}).to_string())
+        };
+        with("Sid", json!("Read")).unwrap();
+        for (name, value) in [
+            ("NotAction", json!("ssm:*")),
+            ("Effect", json!("allow")),
+            ("Action", json!("GetParameter")),
+            ("Action", json!([])),
+            ("Resource", json!("parameter/dev-app")),
+            ("Condition", json!({"StringEqualsIfExists": {"kms:ViaService": "x"}})),
+            ("Condition", json!({"StringEquals": {"aws:PrincipalArn": "x"}})),
+        ] {
+            with(name, value.clone()).unwrap_err();
+        }
+        Policy::parse(r#"{"Version": "2008-10-17", "Statement": []}"#).unwrap_err();
+    }
 }

@@ -93,7 +93,14 @@ impl Cloud {
     /// Registers a principal: its access key ID, its ARN, and a policy document that says all that it may do.
     pub(crate) fn principal(&self, access_key: &str, arn: &str, policy: &str) -> Result<(), String> {
         let principal = Principal { arn: arn.to_owned(), policy: Some(Policy::parse(policy)?) };
-        self.lock().principals.insert(access_key.to_owned(), principal);
+        self.lock().world.identities.principals.insert(access_key.to_owned(), principal);
+        Ok(())
+    }
+
+    /// Registers a role that every principal may assume whose own policy allows it, and what the role may do.
+    pub(crate) fn role(&self, arn: &str, policy: &str) -> Result<(), String> {
+        let policy = Policy::parse(policy)?;
+        self.lock().world.identities.roles.insert(arn.to_owned(), policy);
         Ok(())
     }
 

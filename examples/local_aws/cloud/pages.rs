@@ -51,3 +51,39 @@ fn opened(token: &str, scope: u64) -> Option<(usize, usize)> {
     let is_whole = own == scope && parts.next().is_none();
     if is_whole { Some((usize::try_from(number).ok()?, usize::try_from(start).ok()?)) } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(pages: Pages, total: usize, size: usize) -> Vec<usize> {
+        let (mut sizes, mut token, mut seen) = (Vec::new(), None, 0);
+        loop {
+            let all = (0..total).collect::<Vec<_>>();
+            let (page, next) = pages.page(all, token.as_deref(), "here", size).ok().unwrap();
+            assert_eq!(page, (seen..seen + page.len()).collect::<Vec<_>>());
+            seen += page.len();
+            sizes.push(page.len());
+            token = next;
+            if token.is_none() {
+                assert_eq!(seen, total);
+                return sizes;
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_sees_everything_whatever_the_pages_are() {
+        assert_eq!(walk(Pages::Full, 0, 10), [0]);
+        assert_eq!(walk(Pages::Full, 7, 10), [7]);
+        assert_eq!(walk(Pages::Full, 20, 10), [10, 10, 0]);
+        assert_eq!(walk(Pages::Ragged, 25, 10), [10, 0, 4, 10, 1]);
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_own_list_only() {
+        let (_, token) = Pages::Full.page(vec![1, 2, 3], None, "here", 2).ok().unwrap();
+        assert!(Pages::Full.page(vec![1, 2, 3], token.as_deref(), "there", 2).is_err());
+        assert!(Pages::Full.page(vec![1, 2, 3], Some("made-up"), "here", 2).is_err());
+    }
+}

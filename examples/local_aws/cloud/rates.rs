@@ -74,3 +74,24 @@ fn family(service: Service, action: &str) -> Option<&'static str> {
         (Service::SecretsManager, _) => "secret writes",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_burst_of_a_second_is_allowed_and_then_the_rate() {
+        let mut rates = Rates::standard();
+        let start = Instant::now();
+        let allowed = |rates: &mut Rates, action: &str, after: u64| {
+            let now = start + Duration::from_millis(after);
+            (0..100).filter(|_| rates.allow(Service::Ssm, action, now)).count()
+        };
+        assert_eq!(allowed(&mut rates, "GetParameter", 0), 40);
+        assert_eq!(allowed(&mut rates, "GetParametersByPath", 0), 0, "the three reads share a bucket");
+        assert_eq!(allowed(&mut rates, "PutParameter", 0), 3);
+        assert_eq!(allowed(&mut rates, "GetParameters", 500), 20);
+        assert_eq!(allowed(&mut rates, "GetParameters", 10_000), 40);
+    }
+}

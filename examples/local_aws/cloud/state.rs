@@ -4,17 +4,16 @@ use super::beanstalk::Beanstalk;
 use super::beanstalk::instances::{Failures, Variables};
 use super::bootstrap::Stores;
 use super::faults::Faults;
-use super::iam::{Policy, Principal};
+use super::iam::{Identities, Policy, Principal};
 use super::json::Arguments;
 use super::kms::Keys;
 use super::rates::Rates;
 use super::secrets_manager::SecretsManager;
 use super::service::Service;
 use super::ssm::Ssm;
-use super::{ACCESS_KEY, Form, Pages, Refusal, sts};
+use super::{Form, Pages, Refusal, sts};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// When a call is handled, and the request ID that its answer carries.
@@ -61,6 +60,7 @@ pub(crate) struct World {
     /// What the profile of Beanstalk's instances allows; without one it allows everything.
     pub(crate) instance_policy: Option<Policy>,
     pub(crate) keys: Keys,
+    pub(crate) identities: Identities,
     pub(crate) pages: Pages,
 }
 
@@ -74,7 +74,6 @@ pub(super) struct State {
     pub(super) latency: Duration,
     pub(super) calls: Vec<Call>,
     pub(super) in_flight: usize,
-    pub(super) principals: BTreeMap<String, Principal>,
 }
 
 /// What a service answers, before it is wrapped.
@@ -93,7 +92,6 @@ impl State {
             latency: Duration::ZERO,
             calls: Vec::new(),
             in_flight: 0,
-            principals: BTreeMap::from([(ACCESS_KEY.to_owned(), Principal::administrator())]),
         }
     }
 
@@ -162,7 +160,10 @@ impl World {
                 self.secrets.expire(moment.at);
                 self.secrets.answer(action, &Arguments::parse(body)?, &visit).map(Reply::Json)
             }
-            Service::Sts => sts::answer(action, &Form::parse(body), &visit).map(Reply::Xml),
+            Service::Sts => {
+                let form = Form::parse(body);
+                sts::answer(action, &form, caller, &mut self.identities, moment).map(Reply::Xml)
+            }
             Service::Beanstalk => {
                 let form = Form::parse(body);
                 for resource in self.beanstalk.resources(action, &form) {

