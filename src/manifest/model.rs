@@ -49,6 +49,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// Whether it is reached over a network, where every look costs a call.
+    pub fn is_remote(&self) -> bool {
+        match self {
+            Place::Vault | Place::Memory => false,
+            Place::Ssm | Place::SecretsManager | Place::Beanstalk { .. } => true,
+        }
+    }
+
     /// Whether a secret that is derived is stored there, so that others can refer to it. A vault stands beside the
     /// manifest that says how to derive it.
     pub fn stores_derived_secrets(&self) -> bool {

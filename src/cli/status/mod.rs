@@ -1,31 +1,38 @@
-//! `status`: every address of an environment against its home and the files rendered from it.
+//! `status`: every address of an environment against its home, its copies and the files rendered from it.
 //!
 //! It changes nothing. What is compared with what is in [`matrix`]; here it is gathered and told.
 
+mod copies;
 mod matrix;
 
 use super::context::{Context, Project};
+use super::places::place_of;
+use super::reading::{Held, Wish};
 use super::report::Exit;
 use super::table::{Cell, Table, Tone};
 use super::ui::{plural, shown};
+use crate::apply;
 use crate::journal::Standing;
-use crate::manifest::{EnvironmentSpec, Instances, RenderSpec};
+use crate::manifest::{CopySpec, EnvironmentSpec, Instances, RenderSpec};
+use crate::name::Address;
+use crate::plan::Write;
 use crate::snapshot::{Entry, Snapshot};
 use anyhow::Result;
 use clap::Args;
+use copies::{Copy, InCopy};
 use jiff::Timestamp;
 use matrix::{InFile, InHome, Matrix, OnDisk, Row, Target};
 use serde::Serialize;
 use std::io;
 use zeroize::Zeroizing;
 
-/// Compare home with what the manifest declares and with the files that were rendered
+/// Compare home with what the manifest declares, with its copies and with the files that were rendered
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   strongroom status
   strongroom status --all
-  strongroom -e prod status --check       (exit code 3 where something is to be set or rendered)
+  strongroom -e prod status --check       (exit code 3 where something is to be set, synced or rendered)
 
 Shown is what is not in order: values that are missing or that nothing reads, files that differ
 from home. A file is read as each of its consumers reads it. With --json every key is told,
@@ -44,27 +51,41 @@ pub(super) struct StatusArgs {
 struct Found {
     location: String,
     matrix: Matrix,
+    copies: Vec<Copy>,
     unfinished: Vec<String>,
 }
 
+impl Found {
+    fn is_drift(&self) -> bool {
+        self.matrix.is_drift() || self.copies.iter().any(Copy::is_drift) || !self.unfinished.is_empty()
+    }
+}
+
 pub(super) fn run(ctx: &mut Context, args: &StatusArgs) -> Result<Exit> {
-    let found = look(ctx)?;
+    let found = look(ctx, args.all)?;
     let now = ctx.clock()();
     if ctx.ui.json() {
         ctx.ui.document("status", &Document::of(ctx.environment()?, &found))?;
     } else {
-        table(ctx, &found.matrix, args.all, now)?;
+        table(ctx, &found, args.all, now)?;
         tell(ctx, &found, args.all)?;
     }
-    let drift = found.matrix.is_drift() || !found.unfinished.is_empty();
-    Ok(if args.check && drift { Exit::Pending } else { Exit::Done })
+    Ok(if args.check && found.is_drift() { Exit::Pending } else { Exit::Done })
 }
 
-fn look(ctx: &Context) -> Result<Found> {
+fn look(ctx: &Context, all: bool) -> Result<Found> {
     let project = ctx.project()?;
     let environment = ctx.environment()?;
-    let snapshot = ctx.everything()?;
-    let instances = instances(&snapshot);
+    // What is not declared is found by a walk, which is dear where home is far away.
+    let held = match all || !environment.home.is_remote() {
+        true => {
+            let snapshot = ctx.everything()?;
+            Held { instances: instances(&snapshot), snapshot }
+        }
+        false => ctx.read_home(&Wish::all())?,
+    };
+    let copies = ctx.copies()?.into_iter().map(|spec| copy(ctx, spec, &held)).collect::<Result<_>>()?;
+    let Held { snapshot, instances } = held;
     let about = (project.manifest.as_ref(), &environment.name, &instances);
     let specs = project.manifest.renders().filter(|spec| spec.environments.contains(&environment.name));
     let targets = specs.map(|spec| {
@@ -76,7 +97,25 @@ fn look(ctx: &Context) -> Result<Found> {
     let unfinished = ctx.journal()?.list()?.into_iter();
     let unfinished = unfinished.filter(|summary| summary.standing == Standing::Unfinished);
     let unfinished = unfinished.map(|summary| summary.id.to_string()).collect();
-    Ok(Found { location: ctx.home()?.location(), matrix, unfinished })
+    Ok(Found { location: ctx.home()?.location(), matrix, copies, unfinished })
+}
+
+/// A copy as it is, beside what it should be.
+fn copy(ctx: &Context, spec: &CopySpec, held: &Held) -> Result<Copy> {
+    let desired = super::sync::desired(ctx, spec, held)?;
+    let addresses: Vec<Address> = desired.keys().cloned().collect();
+    let store = ctx.copy(spec)?;
+    ctx.wait_for(async {
+        let seen = store.read(&addresses).await?;
+        let write = nothing(spec, store.unit_of(&addresses[0]));
+        let notes = store.review(&write).await.unwrap_or_else(|error| vec![error.message]);
+        Ok(Copy::new(&spec.name, store.location(), desired, seen, notes))
+    })
+}
+
+/// A write of nothing: what a place says of it, it says of itself.
+fn nothing(spec: &CopySpec, unit: crate::snapshot::Unit) -> Write {
+    Write { place: place_of(spec), unit, base: None, changes: Vec::new(), notes: Vec::new() }
 }
 
 /// The instances that home holds something of.
@@ -110,8 +149,10 @@ fn file(
     }
 }
 
-fn table(ctx: &Context, matrix: &Matrix, all: bool, now: Timestamp) -> Result<()> {
-    let rows: Vec<&Row> = matrix.rows.iter().filter(|row| all || !row.is_in_order()).collect();
+fn table(ctx: &Context, found: &Found, all: bool, now: Timestamp) -> Result<()> {
+    let (matrix, copies) = (&found.matrix, &found.copies);
+    let off = |row: &Row| !row.is_in_order() || copies.iter().any(|copy| copy.cell(&row.address).is_off());
+    let rows: Vec<&Row> = matrix.rows.iter().filter(|row| all || off(row)).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -121,9 +162,11 @@ fn table(ctx: &Context, matrix: &Matrix, all: bool, now: Timestamp) -> Result<()
         .filter(|column| all || rows.iter().any(|row| row.cells[*column] != InFile::Nothing))
         .collect();
     let headings = columns.iter().map(|column| matrix.targets[*column].name.as_str());
-    let mut table = Table::new(["address", "home"].into_iter().chain(headings));
+    let names = copies.iter().map(|copy| copy.name.as_str());
+    let mut table = Table::new(["address", "home"].into_iter().chain(names).chain(headings));
     for row in rows {
-        let cells = columns.iter().map(|column| in_file(row.cells[*column]));
+        let cells = copies.iter().map(|copy| in_copy(copy.cell(&row.address)));
+        let cells = cells.chain(columns.iter().map(|column| in_file(row.cells[*column])));
         table.row([Cell::plain(&row.address.to_string()), in_home(&row.home, now)].into_iter().chain(cells));
     }
     ctx.ui.table(&table)
@@ -146,6 +189,16 @@ fn in_home(home: &InHome, now: Timestamp) -> Cell {
         InHome::Manifest => Cell::new("in the manifest", Tone::Faint),
         InHome::Derived => Cell::new("derived", Tone::Faint),
     }
+}
+
+fn in_copy(cell: InCopy) -> Cell {
+    let tone = match cell {
+        InCopy::Nothing => Tone::Faint,
+        InCopy::Agrees | InCopy::ByReference => Tone::Good,
+        InCopy::Differs | InCopy::OtherReference | InCopy::OnlyHere => Tone::Notable,
+        InCopy::Missing | InCopy::Plain => Tone::Bad,
+    };
+    Cell::new(cell.word(), tone)
 }
 
 fn in_file(cell: InFile) -> Cell {
@@ -176,11 +229,14 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
     let environment = &ctx.environment()?.name;
     let rows = &found.matrix.rows;
     let declared = rows.iter().filter(|row| !row.home.is_idle()).count();
-    let off = rows.iter().filter(|row| row.is_drift()).count();
+    let differs = |row: &Row| found.copies.iter().any(|copy| copy.cell(&row.address).is_off());
+    let off = rows.iter().filter(|row| row.is_drift() || differs(row)).count();
     let keys = plural(declared, "key");
     let read = found.matrix.targets.iter().filter(|target| target.is_read());
-    let places: Vec<String> =
-        std::iter::once(found.location.clone()).chain(read.map(|target| target.file.clone())).collect();
+    let places: Vec<String> = std::iter::once(found.location.clone())
+        .chain(found.copies.iter().map(|copy| copy.location.clone()))
+        .chain(read.map(|target| target.file.clone()))
+        .collect();
     let places = shown(&places.join(", "));
     ctx.ui.note(&match off {
         0 => format!("{environment}: {keys}, all in order in {places}"),
@@ -188,6 +244,18 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
         _ => format!("{environment}: {off} of {keys} not in order; --all shows the others"),
     });
     let strongroom = ctx.typed()?;
+    for copy in &found.copies {
+        let Copy { name, notes, .. } = copy;
+        notes.iter().for_each(|note| ctx.ui.note(&format!("{name}: {}", shown(note))));
+        if !copy.is_current() {
+            ctx.ui.note(&format!(
+                "{name} was deployed with other versions than its references stand for now: instances that start from now on have other values than those that run"
+            ));
+        }
+        if copy.is_drift() {
+            ctx.ui.note(&format!("`{strongroom} sync {name}` brings it to what home holds"));
+        }
+    }
     for target in &found.matrix.targets {
         if let Some(line) = about_target(target, &found.matrix, &strongroom) {
             ctx.ui.note(&line);
@@ -235,7 +303,18 @@ struct Document<'a> {
     in_order: bool,
     keys: Vec<Line<'a>>,
     targets: Vec<TargetLine<'a>>,
+    copies: Vec<CopyLine<'a>>,
     unfinished: &'a [String],
+}
+
+#[derive(Serialize)]
+struct CopyLine<'a> {
+    name: &'a str,
+    location: &'a str,
+    agrees: bool,
+    /// Whether it was deployed with what its references stand for now.
+    current: bool,
+    notes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -247,6 +326,8 @@ struct Line<'a> {
     modified: Option<String>,
     /// By the target's name, where it takes the address and its file could be compared.
     targets: std::collections::BTreeMap<&'a str, &'static str>,
+    /// By the copy's name, where it takes the address.
+    copies: std::collections::BTreeMap<&'a str, &'static str>,
 }
 
 #[derive(Serialize)]
@@ -264,16 +345,19 @@ impl Document<'_> {
         Document {
             environment: environment.name.as_str(),
             home: &found.location,
-            in_order: !matrix.is_drift() && found.unfinished.is_empty(),
-            keys: matrix.rows.iter().map(|row| Line::of(row, &matrix.targets)).collect(),
+            in_order: !found.is_drift(),
+            keys: matrix.rows.iter().map(|row| Line::of(row, &matrix.targets, &found.copies)).collect(),
             targets: matrix.targets.iter().map(TargetLine::of).collect(),
+            copies: found.copies.iter().map(CopyLine::of).collect(),
             unfinished: &found.unfinished,
         }
     }
 }
 
 impl Line<'_> {
-    fn of<'a>(row: &'a Row, targets: &'a [Target]) -> Line<'a> {
+    fn of<'a>(row: &'a Row, targets: &'a [Target], copies: &'a [Copy]) -> Line<'a> {
+        let in_copies = copies.iter().map(|copy| (copy.name.as_str(), copy.cell(&row.address)));
+        let in_copies = in_copies.filter(|(_, cell)| *cell != InCopy::Nothing);
         let entry = row.home.entry();
         let told = row.cells.iter().zip(targets).filter(|(cell, _)| **cell != InFile::Nothing);
         Line {
@@ -283,6 +367,19 @@ impl Line<'_> {
             version: entry.and_then(|entry| entry.version.as_ref()).map(|version| version.0.as_str()),
             modified: entry.and_then(|entry| entry.modified).map(super::operations::moment),
             targets: told.map(|(cell, target)| (target.name.as_str(), cell.word())).collect(),
+            copies: in_copies.map(|(name, cell)| (name, cell.word())).collect(),
+        }
+    }
+}
+
+impl CopyLine<'_> {
+    fn of(copy: &Copy) -> CopyLine<'_> {
+        CopyLine {
+            name: &copy.name,
+            location: &copy.location,
+            agrees: !copy.is_drift(),
+            current: copy.is_current(),
+            notes: &copy.notes,
         }
     }
 }
