@@ -89,7 +89,11 @@ impl Context {
         let question = format!("Make {} in `{}`?", count, environment.name);
         self.ui.approve(&question, environment.protected.then_some(&environment.name))?;
         let journal = self.journal()?;
-        let done = self.interruptible(&journal, resumed, work(&journal, &mut |_| ()))?;
+        let mut progress = self.ui.progress();
+        let end = progress.clone();
+        let done = self.interruptible(&journal, resumed, work(&journal, &mut |event| progress.follow(event)));
+        end.done();
+        let done = done?;
         self.report(command, &shown, &done)
     }
 

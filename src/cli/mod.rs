@@ -30,6 +30,7 @@ mod man;
 mod operations;
 mod places;
 mod policy;
+mod progress;
 mod prompt;
 mod pull;
 mod reading;

@@ -7,6 +7,7 @@
 //! outside are escaped, so that none can move the cursor; values are written as they are, by the verbs that print them.
 
 use super::Globals;
+use super::progress::Progress;
 use super::prompt;
 use super::report::{Exit, ReaderGone, Report, Stop};
 use super::table::{Table, Tone};
@@ -14,6 +15,7 @@ use crate::name::Environment;
 use crate::secret::Secret;
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
+use indicatif::ProgressBar;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use zeroize::Zeroizing;
@@ -67,6 +69,8 @@ pub(super) struct Ui {
     interactive: bool,
     paint_out: bool,
     paint_err: bool,
+    /// The line that is drawn over itself; what is said meanwhile goes above it.
+    bar: ProgressBar,
 }
 
 impl Ui {
@@ -82,7 +86,15 @@ impl Ui {
     /// One that asks nothing, for what is said before the command line is understood.
     pub(super) fn bare(json: bool, color: Color) -> Ui {
         let (paint_out, paint_err) = (color.on(&io::stdout()), color.on(&io::stderr()));
-        Ui { json, quiet: false, yes: false, interactive: false, paint_out, paint_err }
+        Ui {
+            json,
+            quiet: false,
+            yes: false,
+            interactive: false,
+            paint_out,
+            paint_err,
+            bar: ProgressBar::hidden(),
+        }
     }
 
     /// Whether data is wanted as a document.
@@ -267,7 +279,15 @@ impl Ui {
 
     /// Writes a line to stderr. If nobody can hear us, nobody can be told so.
     fn err(&self, line: &str) {
-        let _ = writeln!(io::stderr(), "{line}");
+        self.bar.suspend(|| {
+            let _ = writeln!(io::stderr(), "{line}");
+        });
+    }
+
+    /// The line that tells how far a change is.
+    pub(super) fn progress(&self) -> Progress {
+        let seen = !self.json && !self.quiet && io::stderr().is_terminal();
+        Progress::new(self.bar.clone(), seen)
     }
 }
 
