@@ -88,9 +88,16 @@ enum Verdict {
     NotAllowed,
 }
 
+/// How a condition may compare.
+const OPERATORS: &[&str] =
+    &["StringEquals", "StringLike", "ForAnyValue:StringEquals", "ForAnyValue:StringLike"];
+
 /// What a condition may ask for; `kms:EncryptionContext:` keys are the services' own.
 const CONDITION_KEYS: &[&str] =
     &["kms:EncryptionContext:PARAMETER_ARN", "kms:EncryptionContext:SecretARN", "kms:ViaService"];
+
+/// The one key that a request may have several values of; only `ForAnyValue:` can ask for it.
+const MULTIVALUED: &[&str] = &["kms:ResourceAliases"];
 
 impl Policy {
     /// Reads a policy document; the error says what in it is not understood.
@@ -132,9 +139,9 @@ impl Statement {
 impl Condition {
     /// A key that the request does not have fails the condition.
     fn holds(&self, context: &[(&str, &str)]) -> bool {
-        let found = context.iter().find(|(key, _)| key.eq_ignore_ascii_case(&self.key));
+        let mut found = context.iter().filter(|(key, _)| key.eq_ignore_ascii_case(&self.key));
         let equal = |value: &String, own: &str| if self.like { matches(value, own) } else { value == own };
-        found.is_some_and(|(_, own)| self.values.iter().any(|value| equal(value, own)))
+        found.any(|(_, own)| self.values.iter().any(|value| equal(value, own)))
     }
 }
 
@@ -159,10 +166,12 @@ fn statement(value: &Value) -> Result<Statement, String> {
     }
     let mut conditions = Vec::new();
     if let Some(value) = members.get("Condition") {
-        for (operator, tests) in object(value, "Condition", &["StringEquals", "StringLike"])? {
-            for (key, values) in object(tests, operator, CONDITION_KEYS)? {
+        for (operator, tests) in object(value, "Condition", OPERATORS)? {
+            let known = if operator.starts_with("ForAnyValue:") { MULTIVALUED } else { CONDITION_KEYS };
+            for (key, values) in object(tests, operator, known)? {
                 let values = strings(values).ok_or(format!("the values of {key} are no strings"))?;
-                conditions.push(Condition { like: operator == "StringLike", key: key.clone(), values });
+                let like = operator.ends_with("StringLike");
+                conditions.push(Condition { like, key: key.clone(), values });
             }
         }
     }
@@ -292,6 +301,7 @@ mod tests {
             ("Resource", json!("parameter/dev-app")),
             ("Condition", json!({"StringEqualsIfExists": {"kms:ViaService": "x"}})),
             ("Condition", json!({"StringEquals": {"aws:PrincipalArn": "x"}})),
+            ("Condition", json!({"StringEquals": {"kms:ResourceAliases": "alias/x"}})),
         ] {
             with(name, value.clone()).unwrap_err();
         }

@@ -126,6 +126,32 @@ fn a_key_needs_its_own_permission_for_this_parameter_and_this_secret() {
 }
 
 #[test]
+fn a_new_secrets_key_is_asked_for_before_there_is_a_secret_and_may_be_named_by_its_alias() {
+    let with = |contexts: &[&str]| {
+        let conditions = json!({
+            "StringLike": {"kms:EncryptionContext:SecretARN": contexts},
+            "ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/demo"]},
+        });
+        let cloud = cloud(|_| {
+            let keys = "arn:aws:kms:us-east-1:111122223333:key/*";
+            json!([
+                {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"},
+                {"Effect": "Allow", "Action": ["kms:*"], "Resource": keys, "Condition": conditions},
+            ])
+        });
+        cloud.kms_key("alias/other");
+        let create = |name: &str, key: &str| {
+            format!("sm.create_secret(Name='{name}', SecretString='x', KmsKeyId='alias/{key}')")
+        };
+        outcomes(&cloud, &[&create("a", "demo"), &create("b", "other"), "sm.get_secret_value(SecretId='a')"])
+    };
+    let arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:a-??????";
+    let denied = "AccessDeniedException Access to KMS is not allowed";
+    assert_eq!(with(&[arn, "RequestToValidateKeyAccess"]), ["allowed", denied, "allowed"]);
+    assert_eq!(with(&[arn])[0], denied);
+}
+
+#[test]
 fn who_is_not_known_or_signs_for_another_region_is_refused() {
     let cloud = Cloud::start();
     let refused = |name: &str, value: &str, service: &str| {

@@ -21,6 +21,9 @@ use std::collections::BTreeMap;
 const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
+/// What stands for the ARN of a secret when AWS asks KMS whether the caller may use a key that a secret is to have.
+const VALIDATION: &str = "RequestToValidateKeyAccess";
+
 /// What Secrets Manager holds, by name.
 #[derive(Clone, Default)]
 pub(crate) struct SecretsManager {
@@ -159,7 +162,11 @@ fn may_use_key(visit: &Visit, actions: &[&str], key: Option<&str>, arn: &str) ->
         Refusal::new(code, message)
     })?;
     let via = format!("secretsmanager.{REGION}.amazonaws.com");
-    let context = [("kms:EncryptionContext:SecretARN", arn), ("kms:ViaService", via.as_str())];
+    let context = [
+        ("kms:EncryptionContext:SecretARN", arn),
+        ("kms:ViaService", via.as_str()),
+        ("kms:ResourceAliases", found.alias.as_str()),
+    ];
     for action in actions {
         let allowed = visit.caller.may(Service::SecretsManager, action, &found.arn(), &context);
         allowed.map_err(|_| Service::SecretsManager.denied("Access to KMS is not allowed"))?;

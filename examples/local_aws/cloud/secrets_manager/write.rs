@@ -3,7 +3,7 @@
 use super::super::json::{Arguments, constraint, invalid};
 use super::super::{Refusal, Visit};
 use super::secret::{Content, Secret};
-use super::{CURRENT, SecretsManager, bad_parameter, may_use_key, prefix};
+use super::{CURRENT, SecretsManager, VALIDATION, bad_parameter, may_use_key, prefix};
 use serde_json::{Value, json};
 
 const KEY_TO_WRITE: &[&str] = &["kms:GenerateDataKey", "kms:Decrypt"];
@@ -43,8 +43,9 @@ impl SecretsManager {
             versions: Vec::new(),
         };
         let mut answer = json!({"ARN": secret.arn, "Name": name});
-        may_use_key(visit, KEY_TO_WRITE, key, &secret.arn)?;
+        may_use_key(visit, KEY_TO_WRITE, key, VALIDATION)?;
         if let Some(content) = content {
+            may_use_key(visit, KEY_TO_WRITE, key, &secret.arn)?;
             secret.add(&token, content, &[CURRENT.to_owned()], visit.at)?;
             answer["VersionId"] = Value::from(token);
         }
@@ -105,6 +106,7 @@ impl SecretsManager {
         if content.is_some() && secret.version(&token).is_some() {
             return Err(token_in_use(&token, &secret.name));
         }
+        may_use_key(visit, KEY_TO_WRITE, key, VALIDATION)?;
         if content.is_some() || key.is_some() {
             may_use_key(visit, KEY_TO_WRITE, key.or(secret.key.as_deref()), &secret.arn)?;
         }

@@ -153,7 +153,10 @@ fn may_use_key(visit: &Visit, action: &str, key: &str, name: &str) -> Result<(),
     let found = visit.keys.usable(key);
     let found = found.ok_or_else(|| Refusal::new("InvalidKeyId", format!("Invalid keyId {key}")))?;
     let (parameter, via) = (arn(name), format!("ssm.{REGION}.amazonaws.com"));
-    let context =
-        [("kms:EncryptionContext:PARAMETER_ARN", parameter.as_str()), ("kms:ViaService", via.as_str())];
+    let context = [
+        ("kms:EncryptionContext:PARAMETER_ARN", parameter.as_str()),
+        ("kms:ViaService", via.as_str()),
+        ("kms:ResourceAliases", found.alias.as_str()),
+    ];
     visit.caller.may(Service::Ssm, action, &found.arn(), &context)
 }
