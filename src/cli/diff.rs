@@ -22,8 +22,8 @@ Examples:
   strongroom -e prod diff home web      (home, and its copy `web`)
   strongroom diff staging:web prod:web  (copies of two environments)
 
-Values are shown as fingerprints that mean something within this run only. Exit code 3 with --check
-where anything differs.")]
+Values are shown as fingerprints that mean something within this run only. With --check the exit
+code is 3 where anything differs.")]
 pub(super) struct DiffArgs {
     /// An environment, `home`, a copy, or ENVIRONMENT:COPY
     #[arg(value_name = "A", add = complete::environments())]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod aws;
 mod bad_input;
 mod cli_backup;
 mod cli_basics;

@@ -11,7 +11,6 @@ use super::reading::{Held, Wish};
 use super::report::Exit;
 use super::table::{Cell, Table, Tone};
 use super::ui::{plural, shown};
-use crate::apply;
 use crate::journal::Standing;
 use crate::manifest::{CopySpec, EnvironmentSpec, Instances, RenderSpec};
 use crate::name::Address;

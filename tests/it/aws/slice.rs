@@ -1,0 +1,61 @@
+//! The thinnest path: a value set in home, one update of the copy, and what is told of both.
+
+use super::project;
+
+/// `set` for everything that the environment needs.
+fn fill(env: &crate::support::env::TestEnv) {
+    for (key, value) in [("SECRET_KEY", "canary-key"), ("RDS_HOSTNAME", "db.example"), ("RDS_USERNAME", "app")] {
+        env.run_with_stdin(&format!("set {key} --yes"), value).success();
+    }
+    env.run_with_stdin("set RDS_PASSWORD --yes", "canary-pass/word").success();
+}
+
+#[test]
+fn what_is_set_in_home_reaches_the_containers_by_one_update() {
+    for secrets in ["value", "reference"] {
+        let (cloud, env) = project(secrets);
+        fill(&env);
+        assert_eq!(env.run("get DATABASE_URL").success(), "postgres://app:canary-pass%2Fword@db.example:5432/app");
+        env.run("status --check").failure(3);
+        env.run("sync --yes").success();
+        assert_eq!(cloud.count("elasticbeanstalk:UpdateEnvironment"), 1);
+        let seen = cloud.world(|world| world.beanstalk.container_environment("dev-app-prod"));
+        assert_eq!(seen["RDS_PASSWORD"], "canary-pass/word");
+        assert_eq!(seen["DATABASE_URL"], "postgres://app:canary-pass%2Fword@db.example:5432/app");
+        assert_eq!(seen["DJANGO_SETTINGS_MODULE"], "dev_app.settings.production");
+        assert_eq!(seen["LEFT_ALONE"], "theirs");
+        env.run("status --check").success();
+        env.run("sync --yes").success();
+        assert_eq!(cloud.count("elasticbeanstalk:UpdateEnvironment"), 1, "nothing differs: no update");
+    }
+}
+
+#[test]
+fn a_referenced_secret_that_changes_is_drift_until_the_copy_is_deployed_again() {
+    let (cloud, env) = project("reference");
+    fill(&env);
+    env.run("sync --yes").success();
+    env.run_with_stdin("set SECRET_KEY --yes", "canary-new").success();
+    let seen = || cloud.world(|world| world.beanstalk.container_environment("dev-app-prod"));
+    assert_eq!(seen()["SECRET_KEY"], "canary-key", "references are resolved when an instance starts");
+    env.run("status --check").failure(3);
+    env.run("sync --yes").success();
+    assert_eq!(seen()["SECRET_KEY"], "canary-new");
+    env.run("status --check").success();
+}
+
+#[test]
+fn an_undo_takes_a_sync_back_with_its_namespaces() {
+    let (cloud, env) = project("reference");
+    fill(&env);
+    let properties = || {
+        cloud.world(|world| {
+            (world.beanstalk.properties("dev-app-prod").clone(), world.beanstalk.references("dev-app-prod").clone())
+        })
+    };
+    let before = properties();
+    env.run("sync --yes").success();
+    assert_ne!(properties(), before);
+    env.run("undo --yes").success();
+    assert_eq!(properties(), before);
+}
