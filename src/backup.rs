@@ -1,4 +1,4 @@
-//! Backups: what home held at one moment, as one sealed file that opens with the plain `age` program too.
+//! Backups: what the places of an environment held at one moment, as one sealed file that opens with the plain `age` program too.
 //!
 //! Owns how a backup is made, found, opened and compared. It never changes a place: what a backup brings back goes
 //! through [`crate::apply`] like every other change. The history of a vault is not part of a backup; a copy of the
@@ -14,6 +14,7 @@ use crate::document::{Document, DocumentError, Kind, Record, Section, State};
 use crate::durable;
 use crate::journal;
 use crate::name::{Address, Environment, Project};
+use crate::plan::Place;
 use crate::seal::{self, Identities, OpenError, Recipient, SealError};
 use crate::snapshot::{Entry, Snapshot};
 use jiff::Timestamp;
@@ -159,22 +160,24 @@ pub fn find(folder: &Path, text: &str) -> Result<PathBuf, BackupError> {
     }
 }
 
-/// The document of a backup of one place.
+/// The document of a backup: what each place held, home first.
 pub fn document(
     (project, environment): (&Project, &Environment),
-    place: &str,
-    held: &Snapshot,
+    places: &[(Place, Snapshot)],
     now: Timestamp,
 ) -> Document {
     let record = |entry: &Entry| Record { entry: Some(entry.clone()), ..Record::default() };
-    let records = held.entries.iter().map(|(address, entry)| (address.clone(), record(entry))).collect();
+    let section = |(place, held): &(Place, Snapshot)| {
+        let records = held.entries.iter().map(|(address, entry)| (address.clone(), record(entry))).collect();
+        Section { place: place.clone(), state: State::Held, records }
+    };
     Document {
         kind: Kind::Backup,
         project: project.to_string(),
         environment: environment.to_string(),
         created: now,
         fingerprint_key: None,
-        sections: vec![Section { place: place.to_owned(), state: State::Held, records }],
+        sections: places.iter().map(section).collect(),
     }
 }
 
@@ -227,16 +230,23 @@ pub fn read(path: &Path, identities: Option<&Identities>) -> Result<Document, Ba
     }
 }
 
-/// What a backup holds: each address with its place.
-pub fn contents(document: &Document) -> BTreeMap<&Address, (&str, &Entry)> {
+/// What one place held.
+pub type Contents<'a> = BTreeMap<&'a Address, &'a Entry>;
+
+/// What a backup holds, place by place, home first.
+pub fn contents(document: &Document) -> Vec<(&str, Contents<'_>)> {
     let held = document.sections.iter().filter(|section| section.state == State::Held);
-    let entries = held.flat_map(|section| {
-        section
-            .records
-            .iter()
-            .filter_map(|(address, record)| Some((address, (section.place.as_str(), record.entry.as_ref()?))))
-    });
-    entries.collect()
+    let of_section = |section| {
+        let Section { place, records, .. }: &Section = section;
+        let entries = records.iter().filter_map(|(address, record)| Some((address, record.entry.as_ref()?)));
+        (place.as_str(), entries.collect())
+    };
+    held.map(of_section).collect()
+}
+
+/// What home held, under whatever name: a backup may be brought into another kind of home.
+pub fn of_home(document: &Document) -> Contents<'_> {
+    contents(document).into_iter().next().map(|(_, contents)| contents).unwrap_or_default()
 }
 
 /// How an address of a backup stands in home now.
@@ -254,10 +264,10 @@ pub enum Standing {
 
 /// Each address of a backup and of home, with how it stands.
 pub fn compare<'a>(document: &'a Document, home: &'a Snapshot) -> BTreeMap<&'a Address, Standing> {
-    let contents = contents(document);
+    let contents = of_home(document);
     let later = home.entries.keys().filter(|address| !contents.contains_key(address));
     let mut standings: BTreeMap<_, _> = later.map(|address| (address, Standing::Later)).collect();
-    for (address, (_, entry)) in contents {
+    for (address, entry) in contents {
         let standing = match home.entries.get(address) {
             None => Standing::Gone,
             Some(now) if now.held.same_as(&entry.held) => Standing::Same,
@@ -281,7 +291,7 @@ mod tests {
 
     fn backup(values: &[(&str, &str)]) -> Document {
         let names = ("demo".parse().unwrap(), "local".parse().unwrap());
-        document((&names.0, &names.1), "vault", &snapshot(values), Timestamp::UNIX_EPOCH)
+        document((&names.0, &names.1), &[("vault".to_owned(), snapshot(values))], Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -123,7 +123,10 @@ struct ShownRow {
 pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<Exit> {
     let (_, document) = ctx.backup(&args.backup)?;
     let key = ctx.fingerprint_key();
-    let values = backup::contents(&document).into_iter().map(|(address, (place, entry))| ShownRow {
+    let contents = backup::contents(&document);
+    let entries =
+        contents.iter().flat_map(|(place, held)| held.iter().map(move |(at, entry)| (*place, *at, *entry)));
+    let values = entries.map(|(place, address, entry)| ShownRow {
         address: address.to_string(),
         place: place.to_owned(),
         version: entry.version.as_ref().map(ToString::to_string),
@@ -172,7 +175,7 @@ struct Compared {
 
 pub(super) fn verify(ctx: &Context, args: &VerifyArgs) -> Result<Exit> {
     let (path, document) = ctx.backup(&args.backup)?;
-    let values = backup::contents(&document).len();
+    let values = backup::contents(&document).iter().map(|(_, held)| held.len()).sum();
     let name = called(&path);
     let compared = match ctx.is_ours(&document)? {
         true => compared(ctx, &document),

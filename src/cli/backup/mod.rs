@@ -8,20 +8,25 @@ mod restore;
 
 use super::context::Context;
 use super::operations::moment;
+use super::places::place_of;
 use super::report::{Exit, Stop};
 use super::ui::{plural, shown};
 use crate::backup::{self, Proof};
+use crate::desired::Revision;
 use crate::document::Document;
+use crate::name::Group;
+use crate::plan::Place;
+use crate::snapshot::Snapshot;
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueHint};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Keep sealed snapshots of home, and bring values back from them
+/// Keep sealed snapshots of home and its copies, and bring values back from them
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A backup is one age file with every value that home holds in the manifest's groups, sealed to
-the project's recipients; `age -d` opens it too. The history of a value is not in it. A copy of
+A backup is one age file with every value that home holds in the manifest's groups, and what its
+copies hold, sealed to the project's recipients; `age -d` opens it too. The history of a value is not in it. A copy of
 a vault's file is read like a backup.")]
 pub(super) struct BackupArgs {
     #[command(subcommand)]
@@ -76,8 +81,9 @@ struct Created {
 fn create(ctx: &Context, args: &CreateArgs) -> Result<Exit> {
     let project = &ctx.project()?.manifest.project();
     let environment = &ctx.environment()?.name;
-    let held = ctx.everything()?;
-    if held.entries.is_empty() {
+    let places = ctx.every_place()?;
+    let values: usize = places.iter().map(|(_, held)| held.entries.len()).sum();
+    if values == 0 {
         let location = ctx.home()?.location();
         return Err(Stop::new(
             Exit::Failed,
@@ -93,7 +99,6 @@ fn create(ctx: &Context, args: &CreateArgs) -> Result<Exit> {
             (Some(id), path)
         }
     };
-    let values = held.entries.len();
     let file = path.display().to_string();
     let mut created = Created { id, file, values, dry_run: ctx.dry_run(), verified: false };
     if ctx.dry_run() {
@@ -106,7 +111,7 @@ fn create(ctx: &Context, args: &CreateArgs) -> Result<Exit> {
             Stop::new(Exit::Failed, format!("cannot make {}", folder.display())).because(error)
         })?;
     }
-    let document = backup::document((project, environment), &ctx.home_name()?, &held, now);
+    let document = backup::document((project, environment), &places, now);
     let proof = backup::write(&path, &document, &ctx.recipients()?, ctx.identities()?.as_deref())?;
     created.verified = proof == Proof::Opened;
     let name = created.id.as_deref().unwrap_or(&created.file);
@@ -132,6 +137,22 @@ fn said(ctx: &Context, created: &Created) -> Result<Exit> {
 }
 
 impl Context {
+    /// What home and each copy hold, home first; of copies what no manifest declares too, which a restore may need.
+    fn every_place(&self) -> Result<Vec<(Place, Snapshot)>> {
+        let mut places = vec![(self.home_name()?, self.everything()?)];
+        let manifest = &self.project()?.manifest;
+        let groups = manifest.groups().map(|group| group.name.clone());
+        let groups: Vec<Group> = groups.chain([Group::undeclared()]).collect();
+        for spec in self.copies()? {
+            let copy = self.copy(spec)?;
+            let mut held = self.wait_for(async { Ok(copy.walk(&groups).await?) })?;
+            let own = [Revision::address()];
+            held.entries.extend(self.wait_for(async { Ok(copy.read(&own).await?) })?.entries);
+            places.push((place_of(spec), held));
+        }
+        Ok(places)
+    }
+
     /// The folder of the backups of the environment's home, where it stands now.
     fn backups(&self) -> Result<PathBuf> {
         let project = self.project()?.manifest.project();

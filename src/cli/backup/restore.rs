@@ -1,18 +1,19 @@
-//! `backup restore`: a backup as what home should hold.
+//! `backup restore`: a backup as what home and its copies should hold.
 
 use super::super::complete;
 use super::super::context::Context;
 use super::super::report::{Exit, Stop};
-use super::super::ui::plural;
+use super::super::ui::{plural, shown};
 use super::{called, origin};
+use crate::apply;
 use crate::backup;
 use crate::document::Document;
 use crate::name::Address;
-use crate::plan::{Desired, Want};
+use crate::plan::{Desired, Plan, Want};
 use crate::snapshot::Entry;
 use anyhow::Result;
 use clap::{Args, ValueHint};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Bring values back from a backup
 #[derive(Debug, Args)]
@@ -54,45 +55,61 @@ pub(super) fn run(ctx: &Context, args: &RestoreArgs) -> Result<Exit> {
             ))
             .into());
     }
-    let contents = backup::contents(&document);
-    let chosen = chosen(ctx, &args.only, &contents)?;
-    let home = ctx.home_name()?;
-    let mut desired: Desired = chosen
-        .iter()
-        .map(|address| {
-            let (place, entry) = contents[address];
-            (address.clone(), want(entry, place == home))
-        })
-        .collect();
-    if args.only.is_empty() {
-        later(ctx, &document, args.prune, &mut desired)?;
+    let mut places = backup::contents(&document);
+    if !ctx.is_ours(&document)? {
+        // Another environment's copies are no business of this one's.
+        places.truncate(1);
+    }
+    let only = chosen(ctx, &args.only, &places)?;
+    let (stores, home) = (ctx.stores()?, ctx.home_name()?);
+    let mut plan = Plan::default();
+    for (index, (place, held)) in places.iter().enumerate() {
+        let wanted = held.iter().filter(|(address, _)| only.is_empty() || only.contains(address));
+        let target = if index == 0 { home.as_str() } else { *place };
+        let mut desired: Desired =
+            wanted.map(|(address, entry)| ((*address).clone(), want(entry, *place == target))).collect();
+        if index == 0 {
+            if only.is_empty() {
+                later(ctx, &document, args.prune, &mut desired)?;
+            }
+            plan = plan.then(ctx.plan_home(&stores, &desired)?);
+        } else if let Some(store) = stores.get(target) {
+            let more = ctx.wait_for(async { Ok(apply::plan(target, store.as_ref(), &desired).await?) })?;
+            plan = plan.then(more);
+        } else if !held.is_empty() {
+            ctx.ui.warning(&format!(
+                "{}: the manifest declares no such place any more; left alone",
+                shown(place)
+            ));
+        }
     }
     let scope = if args.only.is_empty() { String::new() } else { format!(" --only {}", args.only.join(",")) };
-    ctx.change(&format!("backup restore {}{scope}", called(&path)), &desired)
+    let command = format!("backup restore {}{scope}", called(&path));
+    ctx.carry_out((&command, None), &plan, &stores, async |journal, watch| {
+        apply::run(journal, &command, &plan, &stores, watch).await
+    })
 }
 
-/// The addresses that are to be brought back: all, or those that were named.
+/// The addresses that were named; none where all are meant.
 fn chosen(
     ctx: &Context,
     only: &[String],
-    contents: &BTreeMap<&Address, (&str, &Entry)>,
-) -> Result<Vec<Address>> {
-    if only.is_empty() {
-        return Ok(contents.keys().map(|address| (*address).clone()).collect());
-    }
-    let mut chosen = Vec::new();
+    places: &[(&str, backup::Contents<'_>)],
+) -> Result<BTreeSet<Address>> {
+    let holds = |address: &Address| places.iter().any(|(_, held)| held.contains_key(address));
+    let mut chosen = BTreeSet::new();
     for text in only {
         // The manifest may have forgotten what the backup still holds.
         let address = match text.parse::<Address>() {
-            Ok(address) if contents.contains_key(&address) => address,
+            Ok(address) if holds(&address) => address,
             _ => ctx.project()?.manifest.address(&ctx.environment()?.name, text)?,
         };
-        if !contents.contains_key(&address) {
+        if !holds(&address) {
             return Err(Stop::new(Exit::Failed, format!("the backup holds no value of {address}"))
                 .hint("`strongroom backup show` lists what it holds")
                 .into());
         }
-        chosen.push(address);
+        chosen.insert(address);
     }
     Ok(chosen)
 }

@@ -3,7 +3,7 @@
 mod slice;
 
 use crate::support::cloud::Cloud;
-use crate::support::cloud::beanstalk::Seed;
+use crate::support::cloud::beanstalk::handles::Seed;
 use crate::support::env::TestEnv;
 
 /// A project on AWS: parameters at home, the variables of a Docker environment as a copy.

@@ -4,7 +4,9 @@ use super::project;
 
 /// `set` for everything that the environment needs.
 fn fill(env: &crate::support::env::TestEnv) {
-    for (key, value) in [("SECRET_KEY", "canary-key"), ("RDS_HOSTNAME", "db.example"), ("RDS_USERNAME", "app")] {
+    for (key, value) in
+        [("SECRET_KEY", "canary-key"), ("RDS_HOSTNAME", "db.example"), ("RDS_USERNAME", "app")]
+    {
         env.run_with_stdin(&format!("set {key} --yes"), value).success();
     }
     env.run_with_stdin("set RDS_PASSWORD --yes", "canary-pass/word").success();
@@ -15,7 +17,10 @@ fn what_is_set_in_home_reaches_the_containers_by_one_update() {
     for secrets in ["value", "reference"] {
         let (cloud, env) = project(secrets);
         fill(&env);
-        assert_eq!(env.run("get DATABASE_URL").success(), "postgres://app:canary-pass%2Fword@db.example:5432/app");
+        assert_eq!(
+            env.run("get DATABASE_URL").success(),
+            "postgres://app:canary-pass%2Fword@db.example:5432/app"
+        );
         env.run("status --check").failure(3);
         env.run("sync --yes").success();
         assert_eq!(cloud.count("elasticbeanstalk:UpdateEnvironment"), 1);
@@ -50,7 +55,10 @@ fn an_undo_takes_a_sync_back_with_its_namespaces() {
     fill(&env);
     let properties = || {
         cloud.world(|world| {
-            (world.beanstalk.properties("dev-app-prod").clone(), world.beanstalk.references("dev-app-prod").clone())
+            (
+                world.beanstalk.properties("dev-app-prod").clone(),
+                world.beanstalk.references("dev-app-prod").clone(),
+            )
         })
     };
     let before = properties();
