@@ -6,7 +6,7 @@ use super::context::Context;
 use super::report::{Exit, Stop};
 use crate::manifest::{CopySpec, EnvironmentSpec, Place};
 use crate::seal::{Identities, InvalidIdentity, Recipient};
-use crate::store::{Home, Ssm, Store, Vault};
+use crate::store::{Home, SecretsManager, Ssm, Store, Vault};
 use anyhow::Result;
 use std::fs;
 use std::io;
@@ -21,9 +21,8 @@ impl Context {
         match &self.environment()?.home {
             Place::Vault => Ok(Box::new(self.vault()?)),
             Place::Ssm => Ok(Box::new(self.parameters()?)),
-            place @ (Place::SecretsManager | Place::Beanstalk { .. } | Place::Memory) => {
-                Err(self.cannot_open(place)?.into())
-            }
+            Place::SecretsManager => Ok(Box::new(self.secrets()?)),
+            place @ (Place::Beanstalk { .. } | Place::Memory) => Err(self.cannot_open(place)?.into()),
         }
     }
 
@@ -36,6 +35,12 @@ impl Context {
     pub(super) fn parameters(&self) -> Result<Ssm> {
         let manifest = self.project()?.manifest.clone();
         Ok(Ssm::new(self.aws()?, manifest, self.environment()?.name.clone()))
+    }
+
+    /// The secrets of the environment in Secrets Manager.
+    pub(super) fn secrets(&self) -> Result<SecretsManager> {
+        let manifest = self.project()?.manifest.clone();
+        Ok(SecretsManager::new(self.aws()?, manifest, self.environment()?.name.clone()))
     }
 
     /// The vault of the environment.

@@ -5,11 +5,13 @@
 
 mod aws;
 mod memory;
+mod secrets_manager;
 mod ssm;
 mod vault;
 
 pub use aws::{Aws, Caller, Endpoints, Settings};
 pub use memory::Memory;
+pub use secrets_manager::SecretsManager;
 pub use ssm::{Ssm, Stray};
 pub use vault::{HISTORY, Vault};
 

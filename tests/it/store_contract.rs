@@ -1,7 +1,8 @@
 //! One suite for every place: what the pipe relies on.
 
-use crate::support::account::settings;
+use crate::support::account::{settings, settings_at};
 use crate::support::cloud::Cloud;
+use crate::support::moto::Moto;
 use std::sync::Arc;
 use strongroom::journal::{Begin, Journal, Outside};
 use strongroom::manifest::Manifest;
@@ -10,7 +11,8 @@ use strongroom::seal::Identities;
 use strongroom::secret::Secret;
 use strongroom::snapshot::Snapshot;
 use strongroom::store::{
-    Aws, Discover, ErrorKind, HISTORY, History, Memory, OperationId, Receipt, Settings, Ssm, Store, Vault,
+    Aws, Discover, ErrorKind, HISTORY, History, Memory, OperationId, Receipt, SecretsManager, Settings, Ssm,
+    Store, Vault,
 };
 use tempfile::TempDir;
 
@@ -35,6 +37,16 @@ fn vault(folder: &TempDir, identity: &Arc<Identities>) -> Vault {
     let names = ("dev-app".parse().unwrap(), "local".parse().unwrap());
     let path = folder.path().join(".strongroom/local.age");
     Vault::new(path, names, identity.recipients(), Some(identity.clone()), jiff::Timestamp::now)
+}
+
+/// The secrets of a project of its own, in an account.
+fn secrets(settings: Settings) -> SecretsManager {
+    let text = "version = 1\nproject.name = \"shop\"\n[environments.prod]\nhome = \"secretsmanager\"\n\
+                [groups.app.keys]\nA = {}\nC = {}\nNEW = {}\n\
+                [groups.xero]\ninstances = true\n[groups.xero.keys]\nB = { secret = true }\n";
+    let manifest = Arc::new(Manifest::parse("strongroom.toml", text).unwrap());
+    let name = manifest.environment("prod").unwrap().name.clone();
+    SecretsManager::new(Arc::new(Aws::new(settings)), manifest, name)
 }
 
 /// The parameters of a project of its own, in an account.
@@ -148,6 +160,18 @@ fn parameters_keep_the_contract_on_the_local_aws() {
 }
 
 #[test]
+fn secrets_keep_the_contract_on_the_local_aws() {
+    let cloud = Cloud::start();
+    keeps_the_contract(&secrets(settings(&cloud)), &Clash::Refused);
+}
+
+#[test]
+fn secrets_keep_the_contract_on_moto() {
+    let moto = Moto::start();
+    keeps_the_contract(&secrets(settings_at(&moto.endpoint())), &Clash::Refused);
+}
+
+#[test]
 fn a_vault_holds_an_empty_value_and_one_of_a_megabyte() {
     let (folder, identity) = (TempDir::new().unwrap(), Arc::new(Identities::generate()));
     let vault = vault(&folder, &identity);
@@ -180,8 +204,10 @@ fn a_vault_keeps_the_last_versions_of_a_value_deletions_among_them() {
 fn a_walk_finds_every_address_of_the_groups_that_it_was_asked_for() {
     let (folder, identity) = (TempDir::new().unwrap(), Arc::new(Identities::generate()));
     let cloud = Cloud::start();
-    let (memory, vault, ssm) = (Memory::new(), vault(&folder, &identity), parameters(settings(&cloud)));
-    let places: [(&dyn Store, &dyn Discover); 3] = [(&memory, &memory), (&vault, &vault), (&ssm, &ssm)];
+    let (memory, vault) = (Memory::new(), vault(&folder, &identity));
+    let (ssm, secrets) = (parameters(settings(&cloud)), secrets(settings(&cloud)));
+    let places: [(&dyn Store, &dyn Discover); 4] =
+        [(&memory, &memory), (&vault, &vault), (&ssm, &ssm), (&secrets, &secrets)];
     for (store, discover) in places {
         set(store, &[("app/A", Some("1")), ("xero/1/B", Some("2")), ("xero/2/B", Some("3"))]);
         let found = block_on(discover.walk(&["xero".parse().unwrap()])).unwrap();

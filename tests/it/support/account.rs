@@ -13,8 +13,17 @@ pub(crate) fn settings(cloud: &Cloud) -> Settings {
 
 /// The account as another principal sees it. Deployments are looked at without a pause.
 pub(crate) fn settings_of(cloud: &Cloud, access_key: &str) -> Settings {
+    settings_for(&cloud.endpoint(), access_key)
+}
+
+/// The same account somewhere else, as moto keeps one.
+pub(crate) fn settings_at(endpoint: &str) -> Settings {
+    settings_for(endpoint, ACCESS_KEY)
+}
+
+fn settings_for(endpoint: &str, access_key: &str) -> Settings {
     let credentials = Credentials::new(access_key, SECRET_KEY, None, None, "invented");
-    let endpoint = Some(cloud.endpoint());
+    let endpoint = Some(endpoint.to_owned());
     Settings {
         region: Some(REGION.to_owned()),
         account: Some(ACCOUNT.to_owned()),

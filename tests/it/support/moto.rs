@@ -31,6 +31,11 @@ impl Moto {
         Moto { child, endpoint }
     }
 
+    /// Where it listens.
+    pub(crate) fn endpoint(&self) -> String {
+        self.endpoint.clone()
+    }
+
     /// What a child process needs to talk to it.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
