@@ -13,7 +13,7 @@ use crate::journal::{Journal, Outside, Standing, Summary};
 use crate::manifest::Instances;
 use crate::name::Address;
 use crate::plan::{Desired, Line, Mark, Place, Plan, lines};
-use crate::store::{OperationId, Stores};
+use crate::store::{Caller, OperationId, Stores};
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -79,7 +79,7 @@ impl Context {
             self.ui.note(&format!("{command}: nothing to do, it is so already"));
             return self.say_document(command, &shown, None, &[]);
         }
-        self.ui.show(&format!("{command}\n{}{}", self.caller_line()?, self.text(&shown, plan, stores)));
+        self.ui.show(&format!("{command}\n{}{}", self.caller_line()?, self.text(&shown, stores)));
         if self.dry_run() {
             self.ui.note("dry run: nothing was changed");
             return self.say_document(command, &shown, None, &[]);
@@ -131,7 +131,7 @@ impl Context {
     }
 
     /// A plan for the screen: a heading for each place, then a line for each address.
-    fn text(&self, all: &[Line], plan: &Plan, stores: &Stores) -> String {
+    fn text(&self, all: &[Line], stores: &Stores) -> String {
         let mut text = String::new();
         let mut place = None;
         let width = all.iter().map(|line| line.address.to_string().chars().count()).max().unwrap_or(0);
@@ -147,7 +147,7 @@ impl Context {
                 line.attributes.iter().map(|change| format!("  {}", shown(change))).collect();
             text.push_str(&format!("  {sign} {address:<width$}  {}{attributes}\n", fingerprints(line)));
         }
-        for note in plan.writes.iter().flat_map(|write| &write.notes) {
+        for note in all.iter().flat_map(|line| &line.notes) {
             text.push_str(&format!("  {} {}\n", self.ui.toned(Tone::Notable, "!"), shown(note)));
         }
         if all.len() > SHOWN {
@@ -182,9 +182,10 @@ impl Context {
             let left = left.iter().map(|(place, address)| format!("{place} {address}")).collect();
             let changes = shown.iter().map(Changed::of).collect();
             let operation = operation.map(OperationId::as_str);
+            let caller = self.aws.get().and_then(|aws| aws.known_caller());
             self.ui.document(
                 "change",
-                &Changes { command, dry_run: self.dry_run(), operation, changes, left },
+                &Changes { command, dry_run: self.dry_run(), operation, caller, changes, left },
             )?;
         }
         Ok(Exit::Done)
@@ -224,6 +225,8 @@ struct Changes<'a> {
     command: &'a str,
     dry_run: bool,
     operation: Option<&'a str>,
+    /// Who we are on AWS, where a place of the plan is there.
+    caller: Option<&'a Caller>,
     changes: Vec<Changed<'a>>,
     left: Vec<String>,
 }
@@ -236,6 +239,8 @@ struct Changed<'a> {
     /// Fingerprints under a key of this run.
     before: Option<&'a str>,
     after: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
 }
 
 impl Changed<'_> {
@@ -246,6 +251,7 @@ impl Changed<'_> {
             change: line.mark,
             before: line.before.as_deref(),
             after: line.after.as_deref(),
+            notes: &line.notes,
         }
     }
 }

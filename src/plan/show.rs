@@ -46,6 +46,8 @@ pub struct Line {
     pub after: Option<String>,
     /// Attributes that change, as `name: old -> new`.
     pub attributes: Vec<String>,
+    /// What a person should know before the write that it is part of; told with the first change of the write.
+    pub notes: Vec<String>,
 }
 
 /// The changes of a plan in its order. Fingerprints are comparable within one key only.
@@ -62,8 +64,13 @@ pub fn lines(plan: &Plan, key: &FingerprintKey) -> Vec<Line> {
                 Want::Absent => None,
             },
             attributes: attributes(change),
+            notes: Vec::new(),
         };
-        write.changes.iter().map(line).collect()
+        let mut lines: Vec<Line> = write.changes.iter().map(line).collect();
+        if let Some(first) = lines.first_mut() {
+            first.notes.clone_from(&write.notes);
+        }
+        lines
     };
     plan.writes.iter().flat_map(of_write).collect()
 }

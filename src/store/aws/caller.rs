@@ -33,6 +33,11 @@ impl Aws {
         self.caller.get_or_try_init(|| self.identify()).await
     }
 
+    /// Who we are, where that was asked already.
+    pub fn known_caller(&self) -> Option<&Caller> {
+        self.caller.get()
+    }
+
     /// Refuses another account than the one that the manifest declares. To be asked before anything is written.
     pub async fn check_account(&self) -> Result<&Caller, StoreError> {
         let caller = self.caller().await?;
