@@ -160,7 +160,7 @@ fn who_is_not_known_or_signs_for_another_region_is_refused() {
         let output = aws.env(name, value).args([service, action]).output().unwrap();
         String::from_utf8(output.stderr).unwrap()
     };
-    let nobody = "AKIANOBODYXXXXXXXXXX";
+    let nobody = "AKIALOCALNOBODYEXAMP";
     assert!(refused("AWS_ACCESS_KEY_ID", nobody, "ssm").contains("UnrecognizedClientException"));
     assert!(refused("AWS_ACCESS_KEY_ID", nobody, "elasticbeanstalk").contains("InvalidClientTokenId"));
     assert!(refused("AWS_DEFAULT_REGION", "eu-west-1", "ssm").contains("InvalidSignatureException"));
