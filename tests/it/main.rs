@@ -28,6 +28,7 @@ mod manifest;
 mod pipe;
 mod recovery;
 mod seal;
+mod ssm;
 mod store_contract;
 mod support;
 mod tidy;

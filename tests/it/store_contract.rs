@@ -172,6 +172,12 @@ fn secrets_keep_the_contract_on_moto() {
 }
 
 #[test]
+fn parameters_keep_the_contract_on_moto() {
+    let moto = Moto::start();
+    keeps_the_contract(&parameters(settings_at(&moto.endpoint())), &Clash::Told);
+}
+
+#[test]
 fn a_vault_holds_an_empty_value_and_one_of_a_megabyte() {
     let (folder, identity) = (TempDir::new().unwrap(), Arc::new(Identities::generate()));
     let vault = vault(&folder, &identity);

@@ -136,7 +136,7 @@ impl Ssm {
             };
             found.extend(answer.parameters.unwrap_or_default());
             token = answer.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
+            if token.is_none() || found.len() == names.len() {
                 return Ok(found);
             }
         }
