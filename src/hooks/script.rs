@@ -87,17 +87,9 @@ _sr_put() {
         return
         ;;
     esac
+    # By sed, because shells take minutes to cut a long value in pieces. No value is an argument of a program.
     printf '%s="' "$1"
-    _sr_rest=$2
-    while :; do
-        _sr_part=${_sr_rest%%[\\\"\$]*}
-        printf '%s' "$_sr_part"
-        [ "x$_sr_part" != "x$_sr_rest" ] || break
-        _sr_rest=${_sr_rest#"$_sr_part"}
-        _sr_tail=${_sr_rest#?}
-        printf '\\%s' "${_sr_rest%"$_sr_tail"}"
-        _sr_rest=$_sr_tail
-    done
+    printf '%s' "$2" | LC_ALL=C sed 's/[\\"$]/\\&/g'
     printf '"\n'
 }
 
