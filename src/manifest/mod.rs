@@ -13,6 +13,7 @@ pub mod edit;
 pub mod generate;
 mod model;
 mod problem;
+mod properties;
 mod queries;
 mod reserved;
 mod resolve;

@@ -231,7 +231,7 @@ impl Manifest {
         Err(Missing { environment: environment.clone(), addresses })
     }
 
-    fn variable_name(
+    pub(super) fn variable_name(
         &self,
         environment: &name::Environment,
         group: &GroupSpec,

@@ -4,12 +4,14 @@
 //! of its own here.
 
 mod aws;
+mod beanstalk;
 mod memory;
 mod secrets_manager;
 mod ssm;
 mod vault;
 
 pub use aws::{Aws, Caller, Endpoints, Settings};
+pub use beanstalk::{BUDGET, Beanstalk, Condition};
 pub use memory::Memory;
 pub use secrets_manager::SecretsManager;
 pub use ssm::{Ssm, Stray};

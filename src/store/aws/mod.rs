@@ -12,7 +12,7 @@ mod pace;
 
 pub(in crate::store) use call::{Again, Request};
 pub use caller::Caller;
-pub(in crate::store) use failure::{Failure, Reach};
+pub(in crate::store) use failure::{Failure, Reach, quotable};
 pub(in crate::store) use pace::Family;
 
 use crate::manifest::Quota;
