@@ -6,7 +6,7 @@ use super::context::Context;
 use super::report::{Exit, Stop};
 use crate::manifest::{CopySpec, EnvironmentSpec, Place};
 use crate::seal::{Identities, InvalidIdentity, Recipient};
-use crate::store::{Home, SecretsManager, Ssm, Store, Vault};
+use crate::store::{Beanstalk, Home, SecretsManager, Ssm, Store, Vault};
 use anyhow::Result;
 use std::fs;
 use std::io;
@@ -22,13 +22,20 @@ impl Context {
             Place::Vault => Ok(Box::new(self.vault()?)),
             Place::Ssm => Ok(Box::new(self.parameters()?)),
             Place::SecretsManager => Ok(Box::new(self.secrets()?)),
-            place @ (Place::Beanstalk { .. } | Place::Memory) => Err(self.cannot_open(place)?.into()),
+            Place::Beanstalk { copy } => Ok(Box::new(self.beanstalk(copy)?)),
+            place @ Place::Memory => Err(self.cannot_open(place)?.into()),
         }
     }
 
     /// A copy, which is a place like home.
     pub(super) fn copy(&self, spec: &CopySpec) -> Result<Box<dyn Home>> {
-        Err(self.cannot_open(&Place::Beanstalk { copy: spec.name.clone() })?.into())
+        Ok(Box::new(self.beanstalk(&spec.name)?))
+    }
+
+    /// The properties of the Beanstalk environment that a copy means.
+    pub(super) fn beanstalk(&self, copy: &str) -> Result<Beanstalk> {
+        let manifest = self.project()?.manifest.clone();
+        Ok(Beanstalk::new(self.aws()?, manifest, self.environment()?.name.clone(), copy)?)
     }
 
     /// The SSM parameters of the environment.
