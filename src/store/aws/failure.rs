@@ -5,6 +5,7 @@
 
 use crate::secret::Secret;
 use crate::store::{ErrorKind, StoreError};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -113,15 +114,16 @@ impl Failure {
                 ErrorKind::Failed,
             ),
             SdkError::TimeoutError(_) => plain("no answer in time", Reach::Unknown, ErrorKind::Transient),
-            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                plain(&format!("no answer: {}", chain(error)), Reach::Unknown, ErrorKind::Transient)
-            }
-            // What fails before anything is sent, finding credentials above all.
-            SdkError::DispatchFailure(_) => plain(
+            // Whatever else it is that failed on the way, a connection that ended before its answer among it, may have
+            // come after the call was made.
+            SdkError::DispatchFailure(_) if lacks_credentials(error) => plain(
                 &format!("no credentials that work: {}", chain(error)),
                 Reach::Nothing,
                 ErrorKind::Denied,
             ),
+            SdkError::DispatchFailure(_) => {
+                plain(&format!("no answer: {}", chain(error)), Reach::Unknown, ErrorKind::Transient)
+            }
             SdkError::ServiceError(answer) => {
                 let meta = answer.err().meta();
                 let status = answer.raw().status().as_u16();
@@ -221,6 +223,18 @@ fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
     } else {
         ErrorKind::Failed
     }
+}
+
+/// Whether the call was never sent, as there was nothing to sign it with.
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if cause.is::<CredentialsError>() {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 /// The causes of an error that never reached AWS: they hold no request and no answer.
