@@ -4,6 +4,7 @@
 
 mod aws;
 mod bad_input;
+mod beanstalk;
 mod cli_backup;
 mod cli_basics;
 mod cli_change;
