@@ -29,6 +29,7 @@ mod manifest;
 mod pipe;
 mod recovery;
 mod seal;
+mod secrets_manager;
 mod ssm;
 mod store_contract;
 mod support;

@@ -241,7 +241,8 @@ impl SecretsManager {
             Request { action: CREATE, family: Family::SecretWrites, again: Again::Always, values: &values };
         let answer = self.aws.call(&request, || {
             let call = clients.secrets_manager.create_secret().name(name).client_request_token(&token);
-            let call = call.set_kms_key_id(self.aws.settings().kms_key.clone()).set_tags(Some(self.tags()));
+            let call =
+                call.set_kms_key_id(self.aws.settings().kms_key.clone()).set_tags(Some(self.tags(swap)));
             call.secret_string(after.whole().expose()).send()
         });
         match answer.await {
@@ -383,8 +384,13 @@ impl SecretsManager {
         }
     }
 
-    fn tags(&self) -> Vec<Tag> {
+    /// The tags of a secret that is created. Those of a key are a secret's where it holds nothing else.
+    fn tags(&self, swap: Swap<'_>) -> Vec<Tag> {
         let mut tags = self.aws.settings().tags.clone();
+        if swap.form == Form::Value {
+            let keys = swap.changes.iter().filter_map(|change| self.manifest.key(&change.address));
+            tags.extend(keys.flat_map(|key| key.tags.clone()));
+        }
         tags.insert("project".to_owned(), self.manifest.project().to_string());
         tags.insert("environment".to_owned(), self.environment.to_string());
         tags.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
