@@ -174,7 +174,7 @@ fn held(manifest: &Manifest, environment: &EnvironmentSpec, needs: &Needs<'_>) -
         let others = all.iter().filter(|(other, _)| is_other(other));
         let foreign: BTreeSet<String> =
             others.clone().flat_map(|(_, names)| names).chain(&strange).cloned().collect();
-        let Some(patterns) = patterns(manifest, environment, group, &foreign) else { continue };
+        let Some(patterns) = patterns(manifest, environment, group, *access, &foreign) else { continue };
         for (other, names) in others {
             if patterns.meet(names) {
                 overlaps

@@ -24,6 +24,8 @@ pub(super) enum Access {
     Read,
     /// A command of strongroom changes them.
     Change,
+    /// Commands change them, and back up whatever is there beside what is declared.
+    Keep,
 }
 
 /// What a bearer needs.
@@ -68,7 +70,7 @@ pub(super) fn needs<'a>(
     let groups = || manifest.groups_in(&environment.name);
     match bearer {
         Bearer::Operator => Needs {
-            groups: groups().map(|group| (&group.name, Access::Change)).collect(),
+            groups: groups().map(|group| (&group.name, Access::Keep)).collect(),
             copies: copies(Updates::Yes),
             own: Own::Lease,
         },

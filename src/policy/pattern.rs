@@ -16,7 +16,7 @@ const ANYTHING: &str = "*";
 pub(super) struct Patterns {
     /// The names, without a first slash.
     pub(super) names: BTreeSet<String>,
-    /// The path that is walked to find its instances, without slashes at its ends.
+    /// The path that is walked, without slashes at its ends, where what is there is not known from the manifest.
     pub(super) walked: Option<String>,
 }
 
@@ -45,16 +45,21 @@ impl Held {
     /// whether that changed anything.
     pub(super) fn fold(&mut self) -> bool {
         let mut folded = false;
+        let foreign = &self.foreign;
+        let parent = |path: &str| {
+            let (parent, _) = path.rsplit_once('/')?;
+            let all = format!("{parent}/*");
+            (!foreign.iter().any(|name| may_meet(&all, name))).then(|| parent.to_owned())
+        };
         for (_, patterns) in &mut self.groups {
-            let parents = patterns.names.iter().map(|name| {
-                let path = name.trim_end_matches("/*");
-                let parent = path.rsplit_once('/').map(|(parent, _)| format!("{parent}/*"));
-                let parent = parent.filter(|parent| !self.foreign.iter().any(|name| may_meet(parent, name)));
-                parent.unwrap_or_else(|| name.clone())
-            });
-            let names: BTreeSet<String> = parents.collect();
+            let wider = |name: &String| match parent(name.trim_end_matches("/*")) {
+                Some(parent) => format!("{parent}/*"),
+                None => name.clone(),
+            };
+            let names: BTreeSet<String> = patterns.names.iter().map(wider).collect();
             folded |= names != patterns.names;
             patterns.names = names;
+            patterns.walked = patterns.walked.take().map(|path| parent(&path).unwrap_or(path));
         }
         folded
     }
@@ -65,18 +70,23 @@ pub(super) fn patterns(
     manifest: &Manifest,
     environment: &EnvironmentSpec,
     group: &GroupSpec,
+    access: Access,
     others: &BTreeSet<String>,
 ) -> Option<Patterns> {
     let wide = names(manifest, environment, group, Keys::Any)?;
     let narrow = || names(manifest, environment, group, Keys::ByName);
     let meets = wide.iter().any(|name| others.iter().any(|other| may_meet(name, other)));
     let names = if meets { narrow()? } else { wide };
-    let discovered = group.instances == InstancesSpec::Discovered;
-    let prefix = manifest.discovery_prefix(&environment.name, group).filter(|_| discovered);
-    // A walk begins at a whole level: what is found below `/p/xero-` is looked for below `/p`.
-    let walked =
-        prefix.and_then(|prefix| Some(prefix.rsplit_once('/')?.0.trim_start_matches('/').to_owned()));
-    Some(Patterns { names, walked: walked.filter(|path| !path.is_empty()) })
+    let is_walked = group.instances == InstancesSpec::Discovered || access == Access::Keep;
+    let walked = names.iter().next().filter(|_| is_walked).and_then(|name| root(name));
+    Some(Patterns { names, walked })
+}
+
+/// Where a walk begins that finds a name: at a whole level, so that what fits `p/xero-*` is looked for below `p`.
+fn root(name: &str) -> Option<String> {
+    let fixed = name.split(ANYTHING).next().unwrap_or_default();
+    let (path, _) = fixed.rsplit_once('/')?;
+    Some(path.to_owned())
 }
 
 /// The names of a group in home with a `*` for each instance that is not listed, one by one for its keys.

@@ -30,12 +30,11 @@ fn ssm(access: Access) -> Calls {
         Access::Read => {
             ("ReadParameters", &["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:GetParameters"], DECRYPT)
         }
-        Access::Change => (
+        Access::Change | Access::Keep => (
             "ChangeParameters",
             &[
                 "ssm:AddTagsToResource",
                 "ssm:DeleteParameter",
-                "ssm:DeleteParameters",
                 "ssm:GetParameter",
                 "ssm:GetParameterHistory",
                 "ssm:GetParameters",
@@ -71,7 +70,7 @@ fn secrets_manager(access: Access) -> Calls {
             ],
             DECRYPT,
         ),
-        Access::Change => (
+        Access::Change | Access::Keep => (
             "ChangeSecrets",
             &[
                 "secretsmanager:CreateSecret",
@@ -124,7 +123,7 @@ pub(super) fn parameters(policy: &mut Policy, environment: &EnvironmentSpec, sit
     let walked = walked.filter_map(|(_, patterns)| patterns.walked.as_deref());
     // A walk is authorised on the path that is asked for, with or without what is below it.
     let walked = walked.flat_map(|path| [site.parameter(path), site.parameter(&format!("{path}/*"))]);
-    policy.add(Statement::new("WalkInstances", &["ssm:GetParametersByPath"], walked));
+    policy.add(Statement::new("WalkPaths", &["ssm:GetParametersByPath"], walked));
     let own: Vec<String> = held.own.iter().map(|name| site.parameter(name)).collect();
     let actions: &[&str] = match held.own.iter().any(|name| name.ends_with('*')) {
         true => ssm(Access::Change).actions,
@@ -132,7 +131,10 @@ pub(super) fn parameters(policy: &mut Policy, environment: &EnvironmentSpec, sit
     };
     keys.use_for(PARAMETER_KEY, own.iter().cloned());
     policy.add(Statement::new("StrongroomsOwn", actions, own));
-    let writes = held.groups.iter().any(|(access, _)| matches!(access, Access::Change | Access::AppWrites));
+    let writes = held
+        .groups
+        .iter()
+        .any(|(access, _)| matches!(access, Access::Change | Access::Keep | Access::AppWrites));
     if writes {
         policy.add(Statement::new("DescribeParameters", &["ssm:DescribeParameters"], ["*".to_owned()]));
     }

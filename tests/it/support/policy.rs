@@ -1,6 +1,7 @@
 //! The policy that strongroom prints for somebody, and whether it allows a call: for tests that run a command under
 //! exactly the policy that is printed for it.
 
+use crate::support::cloud::Cloud;
 use crate::support::env::TestEnv;
 use serde_json::Value;
 
@@ -12,6 +13,18 @@ pub(crate) fn of(env: &TestEnv, environment: &str, bearer: &str) -> Value {
     let document = env.run(&format!("-e {environment} --json policy --for {bearer}")).success();
     let mut document: Value = serde_json::from_str(&document).unwrap();
     document["policy"].take()
+}
+
+/// Makes the runs that follow those of a principal that may do what is printed for a bearer, and nothing else.
+pub(crate) fn become_bearer(cloud: &Cloud, env: &mut TestEnv, environment: &str, bearer: &str) {
+    let policy = of(env, environment, bearer).to_string();
+    // Invented, and of the length that AWS gives them.
+    let key = format!("AKIAINVENTED{:0>8}", bearer.to_uppercase());
+    let arn = format!("arn:aws:iam::111122223333:user/{bearer}");
+    cloud.principal(&key, &arn, &policy).unwrap();
+    for (name, value) in cloud.environment_of(&key) {
+        env.set(name, value);
+    }
 }
 
 /// Whether a policy allows an action on a resource; conditions are taken as fulfilled.
