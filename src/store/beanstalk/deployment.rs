@@ -201,22 +201,27 @@ impl Beanstalk {
         Err(self.came_back(&resurfaced, update))
     }
 
-    /// A removal takes away what was set directly; what lies below it comes to light.
+    /// A removal takes away what was set directly; what lies below it comes to light. That is an error and no rollback:
+    /// the rest of the write is in force. The operation stays unfinished: resumed, it finishes once nothing sets the name
+    /// any more; else what came back counts as somebody else's. Where a reference took the name over it is what is read
+    /// there, so that an undo finds its own work.
     fn came_back(&self, names: &[&str], update: &super::Update) -> StoreError {
         let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let moved = names.iter().any(|name| update.references.contains_key(*name));
-        let twice = if moved {
-            "; it is a property and a reference now, and AWS does not say which the app gets"
-        } else {
-            ""
+        let (twice, otherwise) = match moved {
+            true => (
+                "; it is a property and a reference now, and AWS does not say which the app gets",
+                "`strongroom undo` takes the change back",
+            ),
+            false => ("", "`strongroom resume --skip-changed` leaves it there"),
         };
         let message = format!(
             "{} was removed and came back: the deployed version's .ebextensions, or a saved configuration, set it{twice}",
             quoted.join(", ")
         );
-        let error = self.error(ErrorKind::Failed, message).hint(
-            "deploy a version whose .ebextensions do not set it, then `strongroom resume`; `strongroom undo` takes the change back",
-        );
+        let error = self.error(ErrorKind::Failed, message).hint(format!(
+            "deploy a version whose .ebextensions do not set it, then `strongroom resume`; {otherwise}"
+        ));
         let address = self.naming.address_of(names.first().copied().unwrap_or_default());
         match address {
             Some(address) if names.len() == 1 => error.at(&address),
@@ -253,7 +258,8 @@ impl Beanstalk {
         } else {
             "look into the logs of its instances (`eb logs`)"
         };
-        let mut hint = format!("{first}, then `strongroom resume`; `strongroom undo` gives it up");
+        let mut hint =
+            format!("{first}, and run the command again (`strongroom resume` where it stopped midway)");
         if matches!(now.draft, Some(Draft::Failed(_))) {
             hint.push_str(&format!(
                 "; the failed draft stays until `aws elasticbeanstalk delete-environment-configuration --application-name {} --environment-name {}`",

@@ -3,7 +3,8 @@
 use crate::support::account::settings;
 use crate::support::cloud::beanstalk::handles::Seed;
 use crate::support::cloud::beanstalk::{Beanstalk as Service, Resolver};
-use crate::support::cloud::{Cloud, ssm};
+use crate::support::cloud::{ACCESS_KEY, Cloud, REGION, SECRET_KEY, ssm};
+use aws_sdk_elasticbeanstalk::config::{BehaviorVersion, Credentials, Region};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex};
 use strongroom::manifest::Manifest;
@@ -89,6 +90,24 @@ impl Stage {
     /// Somebody else deploys a property at once.
     pub(super) fn theirs(&self, name: &str, value: &str) {
         deploy(&self.cloud, name, value);
+    }
+
+    /// Somebody deploys a version of the app whose .ebextensions set nothing.
+    pub(super) fn deploy_version_without_ebextensions(&self) {
+        self.beanstalk(|service| service.add_version("shop", "v2", Default::default(), Timestamp::now()));
+        let work = async {
+            let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "invented");
+            let config = aws_sdk_elasticbeanstalk::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(REGION))
+                .endpoint_url(self.cloud.endpoint())
+                .credentials_provider(credentials)
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .build();
+            let client = aws_sdk_elasticbeanstalk::Client::from_conf(config);
+            client.update_environment().environment_name(NAME).version_label("v2").send().await.unwrap();
+        };
+        self.wait(work);
     }
 
     /// A parameter that references can name.
