@@ -5,6 +5,7 @@
 
 mod aws;
 mod beanstalk;
+mod lease;
 mod memory;
 mod secrets_manager;
 mod ssm;
@@ -12,6 +13,7 @@ mod vault;
 
 pub use aws::{Aws, Caller, Endpoints, Settings};
 pub use beanstalk::{BUDGET, Beanstalk, Condition};
+pub use lease::{Guard, Lease, Leases, LocalLeases, ParameterLeases, SecretLeases, Terms};
 pub use memory::Memory;
 pub use secrets_manager::SecretsManager;
 pub use ssm::{Ssm, Stray};
