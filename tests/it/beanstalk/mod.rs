@@ -1,5 +1,6 @@
 //! The properties of a Beanstalk environment as a place, on the local AWS.
 
+mod home;
 mod pipe;
 mod reading;
 mod reviewing;
