@@ -37,7 +37,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | talks | `cli` | clap, stdout, the process's environment |
-//! | use cases | [`desired`], [`apply`], [`backup`], [`init`], [`policy`], [`hooks`] | what should be where; order: journal, call, look, settle, verify; who may do what; what a bundle needs |
+//! | use cases | [`desired`], [`apply`], [`backup`], [`init`], [`policy`], [`hooks`], [`doctor`] | what should be where; order: journal, call, look, settle, verify; who may do what; what a bundle needs; what is wrong |
 //! | adapters | [`store`], [`journal`], [`durable`], [`deliver`] | places, files |
 //! | pure | [`manifest`], [`plan`], [`render`], [`exchange`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |
@@ -65,6 +65,7 @@ pub mod store;
 pub mod apply;
 pub mod backup;
 pub mod desired;
+pub mod doctor;
 pub mod hooks;
 pub mod init;
 pub mod policy;

@@ -26,14 +26,10 @@ impl Exposed {
         let there = folder_of(file).ancestors().map(named).find(|folder| folder.exists())?;
         let folder = fs::canonicalize(there).ok()?;
         let below = file.strip_prefix(there).unwrap_or(file);
-        let repository = folder.ancestors().find(|folder| folder.join(".git").exists())?.to_owned();
+        let repository = repository(&folder)?.to_owned();
         let git = |words: &[&str]| {
-            // The project's own settings may name programs for git to run; none is wanted here.
-            let mut command = Command::new("git");
-            command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);
-            command.env("GIT_OPTIONAL_LOCKS", "0").env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
-            command.current_dir(&folder).args(words).arg("--").arg(below);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut command = program(&folder);
+            command.args(words).arg("--").arg(below).stdout(Stdio::null());
             command.status().ok()?.code()
         };
         let ignored = match git(&["check-ignore", "--quiet", "--no-index"])? {
@@ -81,6 +77,45 @@ impl Exposed {
         let pattern = ignore::pattern(&inside.to_string_lossy());
         format!("add this line to {}: {pattern}", gitignore.display())
     }
+}
+
+/// What git has of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Index {
+    /// The folder is in no repository.
+    NoRepository,
+    /// There is a repository, and no git that would tell.
+    Unknown,
+    /// The files below the folder, from it on.
+    Files(Vec<String>),
+}
+
+/// The files below a folder that the next commit would have.
+pub(super) fn index(folder: &Path) -> Index {
+    let Ok(folder) = fs::canonicalize(named(folder)) else { return Index::NoRepository };
+    if repository(&folder).is_none() {
+        return Index::NoRepository;
+    }
+    match program(&folder).args(["ls-files", "-z"]).output() {
+        Ok(output) if output.status.success() => {
+            let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+            Index::Files(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+        }
+        Ok(_) | Err(_) => Index::Unknown,
+    }
+}
+
+fn repository(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| folder.join(".git").exists())
+}
+
+/// Git in a folder. The project's own settings may name programs for git to run; none is wanted here.
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);
+    command.env("GIT_OPTIONAL_LOCKS", "0").env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+    command.current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null());
+    command
 }
 
 fn named(folder: &Path) -> &Path {

@@ -264,17 +264,16 @@ impl Ui {
 
     /// A piece of text for stderr in its tone.
     pub(super) fn toned(&self, tone: Tone, text: &str) -> String {
-        match tone {
-            Tone::Plain => text.to_owned(),
-            Tone::Good => self.paint(AnsiColor::Green.on_default(), text),
-            Tone::Notable => self.paint(AnsiColor::Yellow.on_default(), text),
-            Tone::Bad => self.paint(AnsiColor::Red.on_default(), text),
-            Tone::Faint => self.paint(FAINT, text),
-        }
+        painted(self.paint_err, style(tone), text)
+    }
+
+    /// A piece of text for stdout in its tone.
+    pub(super) fn toned_out(&self, tone: Tone, text: &str) -> String {
+        painted(self.paint_out, style(tone), text)
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.paint_err { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        painted(self.paint_err, style, text)
     }
 
     /// Writes a line to stderr. If nobody can hear us, nobody can be told so.
@@ -289,6 +288,20 @@ impl Ui {
         let seen = !self.json && !self.quiet && io::stderr().is_terminal();
         Progress::new(self.bar.clone(), seen)
     }
+}
+
+fn style(tone: Tone) -> Style {
+    match tone {
+        Tone::Plain => Style::new(),
+        Tone::Good => AnsiColor::Green.on_default(),
+        Tone::Notable => AnsiColor::Yellow.on_default(),
+        Tone::Bad => AnsiColor::Red.on_default(),
+        Tone::Faint => FAINT,
+    }
+}
+
+fn painted(paint: bool, style: Style, text: &str) -> String {
+    if paint { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
 /// What every document looks like: its own fields stand beside the version and the kind.

@@ -44,13 +44,17 @@ pub fn classify(key: &Key, value: &Secret) -> Verdict {
     plain("nothing about it looks secret")
 }
 
+/// Whether a value that stands in a text is there because it is that value: a short one is in many a text by chance, and
+/// `postgres` is also the name of the database.
+pub fn is_telling(secret: &Secret) -> bool {
+    secret.len() >= 6 && !secret.expose().bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
 /// Whether a value tells another one that is a secret: has it in it, as it is or percent-encoded.
 pub fn tells(value: &Secret, secret: &Secret) -> bool {
-    // A short one is in many a value by chance, and `postgres` is also the name of the database.
-    let telling = secret.len() >= 6 && !secret.expose().bytes().all(|byte| byte.is_ascii_lowercase());
     let decoded = Zeroizing::new(percent_decode_str(value.expose()).collect::<Vec<u8>>());
     let is_in = |bytes: &[u8]| bytes.windows(secret.len()).any(|part| part == secret.expose().as_bytes());
-    telling && (is_in(value.expose().as_bytes()) || is_in(&decoded))
+    is_telling(secret) && (is_in(value.expose().as_bytes()) || is_in(&decoded))
 }
 
 /// Values that tell what they are, whatever their name.

@@ -75,7 +75,7 @@ const LAYERS: &[&[&str]] = &[
     &["secret", "name", "snapshot"],
     &["manifest", "plan", "render", "seal", "document", "exchange"],
     &["durable", "deliver", "store", "journal"],
-    &["apply", "desired", "rotate", "migrate", "policy", "hooks", "backup", "import", "init"],
+    &["apply", "desired", "rotate", "migrate", "policy", "hooks", "backup", "import", "init", "doctor"],
     &["cli"],
     &["main", "lib"],
 ];
