@@ -13,6 +13,7 @@ mod context;
 mod copy;
 mod delete;
 mod diff;
+mod doctor;
 mod edit;
 mod exec;
 mod export;
@@ -142,6 +143,7 @@ enum Verb {
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
     Recipients(recipients::RecipientsArgs),
+    Doctor(doctor::DoctorArgs),
     Policy(policy::PolicyArgs),
     Hooks(hooks::HooksArgs),
     Operations(operations::OperationsArgs),
@@ -172,6 +174,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Backup(args) => backup::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),
         Verb::Recipients(args) => recipients::run(ctx, args),
+        Verb::Doctor(args) => doctor::run(ctx, args),
         Verb::Policy(args) => policy::run(ctx, args),
         Verb::Hooks(args) => hooks::run(ctx, args),
         Verb::Operations(args) => operations::list(ctx, args),

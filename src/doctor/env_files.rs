@@ -1,9 +1,9 @@
 //! Files of variables: who may read them, and whether git would take them.
 
 use super::Project;
+use super::finding::Finding;
 use super::settings::settings;
 use crate::manifest::classify::classify;
-use super::finding::Finding;
 
 /// A file of variables on the disk, and what was found out about it.
 #[derive(Debug, Clone)]
@@ -25,7 +25,8 @@ pub fn is_env_file(path: &str) -> bool {
 
 /// Files that others on the machine can read, or that the next `git add .` takes.
 pub(super) fn exposed_files(project: &Project<'_>) -> Vec<Finding> {
-    let files = project.env_files.iter().filter(|file| file.allowed.is_some() || holds_secrets(project, file));
+    let files =
+        project.env_files.iter().filter(|file| file.allowed.is_some() || holds_secrets(project, file));
     files.flat_map(|file| of_git(file).into_iter().chain(of_mode(file))).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Values that are required and missing.
 
-use super::finding::Finding;
 use super::Project;
+use super::finding::Finding;
 
 /// What home should hold and does not.
 pub(super) fn missing_values(project: &Project<'_>) -> Vec<Finding> {

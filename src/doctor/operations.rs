@@ -12,9 +12,12 @@ pub fn unfinished(operations: &[Summary], strongroom: &str) -> Vec<Finding> {
             Some(command) => format!("`{command}` goes on with it"),
             None => format!("`{strongroom} resume {id}` finishes it, `{strongroom} undo {id}` takes it back"),
         };
-        Finding::problem("unfinished-operation", format!("operation {id} ({command}) is unfinished: {done} of {total}"))
-            .why("some places have the new values and some the old ones, and the next change of those is refused")
-            .fix(goes_on)
+        Finding::problem(
+            "unfinished-operation",
+            format!("operation {id} ({command}) is unfinished: {done} of {total}"),
+        )
+        .why("some places have the new values and some the old ones, and the next change of those is refused")
+        .fix(goes_on)
     })
     .collect()
 }

@@ -1,0 +1,202 @@
+//! `doctor`: what is wrong with a project, and what fixes it. It changes nothing.
+//!
+//! What is wrong is decided in [`crate::doctor`]; here it is gathered and told. What cannot be looked at is a finding, so
+//! that one locked door does not hide what is behind the others.
+
+mod files;
+mod machine;
+
+use super::context::Context;
+use super::report::{Exit, Report};
+use super::table::Tone;
+use super::ui::{plural, shown};
+use crate::doctor::{self, Finding, Held, Project, Severity};
+use anyhow::{Error, Result};
+use clap::Args;
+use serde::Serialize;
+
+/// Look for what is wrong with the project and its places, each with what fixes it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  strongroom doctor
+  strongroom -e prod doctor
+  strongroom doctor --offline         (only what this machine can tell)
+
+It reads and never writes. Exit code 3 where there is a problem or a warning, 0 where there are
+only notes. A check that cannot be made says which permission or connection it lacks.")]
+pub(super) struct DoctorArgs {
+    /// Make only the checks that need no AWS
+    #[arg(long)]
+    offline: bool,
+}
+
+/// What was looked at together, and what was found there.
+struct Section {
+    area: String,
+    findings: Vec<Finding>,
+}
+
+impl Section {
+    fn new(area: impl Into<String>, findings: Vec<Finding>) -> Section {
+        Section { area: area.into(), findings }
+    }
+}
+
+pub(super) fn run(ctx: &mut Context, args: &DoctorArgs) -> Result<Exit> {
+    let sections = look(ctx, args.offline)?;
+    if ctx.ui.json() {
+        ctx.ui.document("doctor", &Document::of(ctx.environment()?.name.as_str(), &sections))?;
+    } else {
+        ctx.ui.text(&told(ctx, &sections))?;
+        summary(ctx, &sections)?;
+    }
+    let worst = sections.iter().flat_map(|section| &section.findings).map(|finding| finding.severity).max();
+    Ok(if worst >= Some(Severity::Warning) { Exit::Pending } else { Exit::Done })
+}
+
+fn look(ctx: &Context, offline: bool) -> Result<Vec<Section>> {
+    let project = ctx.project()?;
+    let environment = ctx.environment()?;
+    let manifest = project.manifest.as_ref();
+    let found = files::found(project);
+    let opened = match offline && environment.home.is_remote() {
+        true => None,
+        false => Some(ctx.read_home(&super::reading::Wish::all())),
+    };
+    let (home, closed) = match opened {
+        Some(Ok(held)) => (Some(held), None),
+        Some(Err(error)) => (None, Some(machine::closed(ctx, &error)?)),
+        None => (None, None),
+    };
+    let held = match &home {
+        Some(home) => Held::of(manifest, environment, &home.snapshot, &home.instances),
+        None => Held::default(),
+    };
+    let looked =
+        Project { manifest, environment, tree: &found.tree, held: &held, env_files: &found.env_files };
+    let mut in_files = doctor::files(&looked);
+    in_files.extend(found.unread);
+    let values = match &home {
+        Some(_) => doctor::values(&looked),
+        None => closed.into_iter().collect(),
+    };
+    Ok(vec![
+        Section::new("files", in_files),
+        Section::new("values", values),
+        Section::new("this machine", machine::look(ctx)?),
+    ])
+}
+
+/// A check that could not be made, by the error that was in its way.
+fn not_checked(code: &'static str, what: &str, error: &Error) -> Finding {
+    let Report { message, causes, mut hints, .. } = Report::of(error);
+    let said: Vec<&str> =
+        std::iter::once(message.as_str()).chain(causes.iter().map(String::as_str)).collect();
+    let finding = Finding::warning(code, what).why(said.join(": "));
+    match hints.is_empty() {
+        true => finding,
+        false => finding.fix(hints.remove(0)),
+    }
+}
+
+/// Every finding under its area, the worst first.
+fn told(ctx: &Context, sections: &[Section]) -> String {
+    let mut lines = Vec::new();
+    for Section { area, findings } in sections.iter().filter(|section| !section.findings.is_empty()) {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(shown(area));
+        let mut sorted: Vec<&Finding> = findings.iter().collect();
+        sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        sorted.iter().for_each(|finding| lines.extend(lines_of(ctx, finding)));
+    }
+    lines.join("\n")
+}
+
+fn lines_of(ctx: &Context, finding: &Finding) -> Vec<String> {
+    let tone = match finding.severity {
+        Severity::Problem => Tone::Bad,
+        Severity::Warning => Tone::Notable,
+        Severity::Note => Tone::Faint,
+    };
+    let word = ctx.ui.toned_out(tone, &format!("{:7}", finding.severity.word()));
+    let place = finding.place.as_ref().map(|place| format!("{}: ", shown(&place.to_string())));
+    let code = ctx.ui.toned_out(Tone::Faint, &format!("[{}]", finding.code));
+    let mut lines = vec![format!("  {word}  {}{} {code}", place.unwrap_or_default(), shown(&finding.what))];
+    if !finding.why.is_empty() {
+        lines.push(format!("           why: {}", shown(&finding.why)));
+    }
+    if let Some(fix) = &finding.fix {
+        lines.push(format!("           fix: {}", shown(fix)));
+    }
+    lines
+}
+
+fn summary(ctx: &Context, sections: &[Section]) -> Result<()> {
+    let [problems, warnings, notes] = counts(sections);
+    let areas: Vec<&str> = sections.iter().map(|section| section.area.as_str()).collect();
+    let environment = &ctx.environment()?.name;
+    let looked = shown(&areas.join(", "));
+    ctx.ui.note(&match problems + warnings + notes {
+        0 => format!("{environment}: nothing is wrong in {looked}"),
+        _ => {
+            let counted = [(problems, "problem"), (warnings, "warning"), (notes, "note")];
+            let counted = counted.iter().filter(|(count, _)| *count > 0);
+            let counted: Vec<String> = counted.map(|(count, word)| plural(*count, word)).collect();
+            format!("{environment}: {} in {looked}", counted.join(", "))
+        }
+    });
+    Ok(())
+}
+
+/// Problems, warnings, notes.
+fn counts(sections: &[Section]) -> [usize; 3] {
+    [Severity::Problem, Severity::Warning, Severity::Note].map(|severity| {
+        let all = sections.iter().flat_map(|section| &section.findings);
+        all.filter(|finding| finding.severity == severity).count()
+    })
+}
+
+/// What `--json` says.
+#[derive(Serialize)]
+struct Document<'a> {
+    environment: &'a str,
+    /// What was looked at.
+    checked: Vec<&'a str>,
+    problems: usize,
+    warnings: usize,
+    notes: usize,
+    findings: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    code: &'a str,
+    severity: &'a str,
+    area: &'a str,
+    place: Option<String>,
+    what: &'a str,
+    why: &'a str,
+    fix: Option<&'a str>,
+}
+
+impl Document<'_> {
+    fn of<'a>(environment: &'a str, sections: &'a [Section]) -> Document<'a> {
+        let [problems, warnings, notes] = counts(sections);
+        let lines = sections.iter().flat_map(|section| {
+            section.findings.iter().map(|finding| Line {
+                code: finding.code,
+                severity: finding.severity.word(),
+                area: &section.area,
+                place: finding.place.as_ref().map(ToString::to_string),
+                what: &finding.what,
+                why: &finding.why,
+                fix: finding.fix.as_deref(),
+            })
+        });
+        let checked = sections.iter().map(|section| section.area.as_str()).collect();
+        Document { environment, checked, problems, warnings, notes, findings: lines.collect() }
+    }
+}
