@@ -21,3 +21,34 @@ pub fn unfinished(operations: &[Summary], strongroom: &str) -> Vec<Finding> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::OperationId;
+    use jiff::Timestamp;
+
+    #[test]
+    fn an_operation_is_told_with_the_commands_that_end_it_unless_it_ended() {
+        let summary = |standing, goes_on: Option<&str>| Summary {
+            id: OperationId::parse("20260102-030405-k3x9pq").unwrap(),
+            at: Timestamp::UNIX_EPOCH,
+            command: "set app/KEY".to_owned(),
+            undoes: None,
+            goes_on: goes_on.map(str::to_owned),
+            targets: Vec::new(),
+            done: 1,
+            total: 2,
+            touched: true,
+            standing,
+        };
+        let told =
+            |summary| unfinished(&[summary], "strongroom -e prod").pop().and_then(|finding| finding.fix);
+        let fix = told(summary(Standing::Unfinished, None)).unwrap();
+        assert!(fix.contains("`strongroom -e prod resume 20260102-030405-k3x9pq`"), "{fix}");
+        let fix = told(summary(Standing::Unfinished, Some("strongroom rotate x"))).unwrap();
+        assert!(fix.starts_with("`strongroom rotate x`"), "{fix}");
+        assert_eq!(told(summary(Standing::Done, None)), None);
+        assert_eq!(told(summary(Standing::Running, None)), None);
+    }
+}

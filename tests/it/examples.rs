@@ -5,7 +5,7 @@ use crate::support::provision;
 use std::path::{Path, PathBuf};
 
 /// A copy of an example in the project folder, with its demo identity in use.
-fn copy(example: &str) -> TestEnv {
+pub(crate) fn copy(example: &str) -> TestEnv {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example);
     let mut env = TestEnv::new();
     copy_folder(&source, &env.path(""));

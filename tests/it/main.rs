@@ -21,6 +21,7 @@ mod cli_status;
 mod consumers;
 mod crash;
 mod docs;
+mod doctor;
 mod examples;
 mod leaks;
 mod local_aws;

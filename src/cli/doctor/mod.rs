@@ -79,13 +79,19 @@ fn look(ctx: &Context, offline: bool) -> Result<Vec<Section>> {
     in_files.extend(found.unread);
     let values = match &home {
         Some(_) => doctor::values(&looked),
-        None => closed.into_iter().collect(),
+        None => vec![closed.unwrap_or_else(not_looked_at)],
     };
     Ok(vec![
         Section::new("files", in_files),
         Section::new("values", values),
         Section::new("this machine", machine::look(ctx)?),
     ])
+}
+
+fn not_looked_at() -> Finding {
+    Finding::note("not-looked-at", "home is on AWS, and was not looked at")
+        .why("with --offline only this machine is")
+        .fix("leave out --offline")
 }
 
 /// A check that could not be made, by the error that was in its way.
