@@ -8,9 +8,10 @@ use super::report::{Exit, Stop};
 use super::ui::plural;
 use crate::apply;
 use crate::desired::{CopyError, View, copy};
-use crate::manifest::CopySpec;
-use crate::name::Group;
-use crate::plan::{Desired, Plan, Want};
+use crate::manifest::{CopySpec, Place};
+use crate::name::{Address, Group};
+use crate::plan::{Desired, Plan, Want, Wanted};
+use crate::snapshot::Entry;
 use crate::store::Stores;
 use anyhow::Result;
 use clap::Args;
@@ -34,6 +35,10 @@ pub(super) struct SyncArgs {
     #[arg(long)]
     prune: bool,
 
+    /// First bring the type and KMS key of home's parameters to what the manifest says, values unchanged
+    #[arg(long, conflicts_with = "check")]
+    rekey: bool,
+
     /// Change nothing, and end with exit code 3 where something differs
     #[arg(long)]
     check: bool,
@@ -41,6 +46,9 @@ pub(super) struct SyncArgs {
 
 pub(super) fn run(ctx: &mut Context, args: &SyncArgs) -> Result<Exit> {
     let copies: Vec<&CopySpec> = ctx.named_copies(&args.copies)?;
+    if args.rekey {
+        rekey(ctx)?;
+    }
     let command =
         format!("sync {}", copies.iter().map(|copy| copy.name.as_str()).collect::<Vec<_>>().join(" "));
     if copies.is_empty() {
@@ -86,6 +94,25 @@ pub(super) fn desired(ctx: &Context, spec: &CopySpec, held: &Held) -> Result<Des
             .hint("`strongroom sync` without --check and --dry-run derives it again first")
             .into(),
     })
+}
+
+/// Brings the type and KMS key of what home holds to what the manifest says. No value changes.
+fn rekey(ctx: &Context) -> Result<()> {
+    let home = match &ctx.environment()?.home {
+        Place::Ssm => ctx.parameters()?,
+        other => {
+            let message =
+                format!("--rekey is about the parameters of a home in ssm, and this one is {other}");
+            return Err(Stop::usage(message).into());
+        }
+    };
+    let held = ctx.read_home(&Wish::all())?.snapshot;
+    let wanted = |(address, entry): (Address, Entry)| {
+        let attributes = home.declared(&address);
+        (address, Want::Present(Wanted { held: entry.held, attributes, was: None }))
+    };
+    ctx.change("sync --rekey", &held.entries.into_iter().map(wanted).collect())?;
+    Ok(())
 }
 
 /// Brings derived values that home keeps to what follows from their parts, where somebody changed a part by other means.
