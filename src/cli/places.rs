@@ -16,7 +16,11 @@ pub(super) fn place_of(copy: &CopySpec) -> crate::plan::Place {
 impl Context {
     /// The places of the environment by their names in plans. They are opened when they are first called.
     pub(super) fn stores(&self) -> Result<Stores> {
-        Ok(Stores::from([(self.home_name()?, self.home()? as Box<dyn Store>)]))
+        let mut stores = Stores::from([(self.home_name()?, self.home()? as Box<dyn Store>)]);
+        for copy in self.copies()? {
+            stores.insert(place_of(copy), self.copy(copy)?);
+        }
+        Ok(stores)
     }
 
     /// The copies that must agree with home; home itself is none, where it is declared as one.

@@ -7,6 +7,7 @@
 
 pub mod ignore;
 pub mod layout;
+pub mod paths;
 mod survey;
 
 pub use survey::{Kind, Lost, Reading, Row, Survey, Undecided, prove};

@@ -11,7 +11,9 @@ use crate::init::layout;
 use crate::manifest::classify::{Verdict, classify, tells};
 use crate::manifest::derive::{self, TemplateOf};
 use crate::manifest::edit::NewKey;
-use crate::manifest::{Draft, DraftGroup, DraftRender, Instances, Manifest, UnknownName, VariablesError};
+use crate::manifest::{
+    Draft, DraftGroup, DraftHome, DraftRender, Instances, Manifest, UnknownName, VariablesError,
+};
 use crate::name::{Address, Environment, Group, Key, Project};
 use crate::render::{self, Dialect, Disagreement, ReadError, RenderError};
 use crate::secret::Secret;
@@ -120,6 +122,8 @@ enum Choice {
 /// The variables of a new project, and what is known of them.
 #[derive(Debug)]
 pub struct Survey {
+    /// Whether plain values stay where they are, too.
+    in_place: bool,
     files: Vec<(String, Dialect, Group)>,
     found: Vec<Found>,
 }
@@ -158,7 +162,12 @@ impl Survey {
         }
         let files = readings.iter().zip(groups);
         let files = files.map(|(reading, group)| (reading.file.clone(), reading.dialect, group)).collect();
-        Ok(Survey { files, found })
+        Ok(Survey { in_place: false, files, found })
+    }
+
+    /// The same, where every value stays where it was found.
+    pub fn in_place(self) -> Survey {
+        Survey { in_place: true, ..self }
     }
 
     /// Says that a variable is a secret.
@@ -191,7 +200,10 @@ impl Survey {
         let kinds = self.kinds();
         let row = |(found, kind): (&Found, Kind)| Row {
             address: found.address(),
-            reason: found.reason(&kind, self.password_beside(found)),
+            reason: match kind {
+                Kind::Kept if self.in_place && found.chosen.is_none() => found.verdict.reason.to_owned(),
+                _ => found.reason(&kind, self.password_beside(found)),
+            },
             kind,
             files: found.files.iter().map(|file| self.files[*file].0.clone()).collect(),
         };
@@ -212,6 +224,7 @@ impl Survey {
             Some(template) => Kind::Derived(template.clone()),
             None if found.secret() || tells_one(found) => Kind::Secret,
             None if parts.contains(found.key.as_str()) => Kind::Kept,
+            None if self.in_place => Kind::Kept,
             None if self.password_beside(found).is_some() || !readable(&found.value) => Kind::Kept,
             None => Kind::Plain,
         };
@@ -239,10 +252,12 @@ impl Survey {
 
     /// The manifest that says all this. Without files: one empty group, rendered to `.env`.
     pub fn draft(&self, project: Project, environment: Environment, recipients: Vec<String>) -> Draft {
-        let mut draft = Draft { project, environment, recipients, groups: Vec::new(), renders: Vec::new() };
+        let home = DraftHome::Vault;
+        let mut draft =
+            Draft { project, environment, home, recipients, groups: Vec::new(), renders: Vec::new() };
         if self.files.is_empty() {
             let app: Group = Group::parse("app").expect("a name");
-            draft.groups.push(DraftGroup { name: app.clone(), origin: None, keys: Vec::new() });
+            draft.groups.push(DraftGroup::new(app.clone(), None, Vec::new()));
             draft.renders.push(target(&app, ".env", Dialect::Compose));
         }
         let kinds = self.kinds();
@@ -256,7 +271,7 @@ impl Survey {
             } else {
                 let keys =
                     own.iter().map(|(found, kind)| (found.key.clone(), found.declared(kind))).collect();
-                draft.groups.push(DraftGroup { name: group.clone(), origin: Some(file.clone()), keys });
+                draft.groups.push(DraftGroup::new(group.clone(), Some(file.clone()), keys));
             }
             draft.renders.push(render);
         }

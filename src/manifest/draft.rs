@@ -15,14 +15,41 @@ use toml_edit::Value;
 pub struct Draft {
     /// The project's name.
     pub project: Project,
-    /// Its one environment, whose home is the vault.
+    /// Its one environment.
     pub environment: Environment,
+    /// The home of that environment.
+    pub home: DraftHome,
     /// Who can open the vault.
     pub recipients: Vec<String>,
     /// The groups with their keys.
     pub groups: Vec<DraftGroup>,
     /// The files to render.
     pub renders: Vec<DraftRender>,
+}
+
+/// The home of a new manifest's environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DraftHome {
+    /// A file beside the manifest.
+    Vault,
+    /// SSM parameters of this account and region.
+    Ssm {
+        /// The account.
+        account: String,
+        /// The region.
+        region: String,
+    },
+    /// The properties of a Beanstalk environment, as they are.
+    Beanstalk {
+        /// The account.
+        account: String,
+        /// The region.
+        region: String,
+        /// The Beanstalk application.
+        application: String,
+        /// The Beanstalk environment.
+        environment: String,
+    },
 }
 
 /// A group of a new manifest.
@@ -34,6 +61,17 @@ pub struct DraftGroup {
     pub origin: Option<String>,
     /// Its keys.
     pub keys: Vec<(Key, NewKey)>,
+    /// Whether it has instances, to be discovered in home.
+    pub instances: bool,
+    /// The names of its SSM parameters, where they are other than usual.
+    pub ssm_path: Option<String>,
+}
+
+impl DraftGroup {
+    /// A group without instances, where values lie as usual.
+    pub fn new(name: Group, origin: Option<String>, keys: Vec<(Key, NewKey)>) -> DraftGroup {
+        DraftGroup { name, origin, keys, instances: false, ssm_path: None }
+    }
 }
 
 /// A render target of a new manifest.
@@ -59,7 +97,7 @@ pub fn new_manifest(draft: &Draft) -> Result<String, ManifestError> {
 }
 
 fn write(draft: &Draft) -> String {
-    let Draft { project, environment, recipients, groups, renders } = draft;
+    let Draft { project, environment, home, recipients, groups, renders } = draft;
     let mut text = String::from(
         "# What this app needs to know, where each value lives and where it goes. Commit this file: it holds no secret.\n\
          # `strongroom set KEY` stores a value, `strongroom render` writes the files below.\n\
@@ -78,9 +116,7 @@ fn write(draft: &Draft) -> String {
             text.push_str("]\n");
         }
     }
-    let _ = write!(text, "\n[environments.{}]\nhome = \"vault\"", bare(environment.as_str()));
-    let _ =
-        writeln!(text, "    # .strongroom/{environment}.age beside this file, sealed; it may be committed");
+    write_environment(&mut text, environment, home);
     for group in groups {
         write_group(&mut text, group);
     }
@@ -90,11 +126,47 @@ fn write(draft: &Draft) -> String {
     text
 }
 
+fn write_environment(text: &mut String, environment: &Environment, home: &DraftHome) {
+    let name = bare(environment.as_str());
+    let _ = writeln!(text, "\n[environments.{name}]");
+    let place = |text: &mut String, home: &str, account: &String, region: &String| {
+        line(text, "home", &home.into());
+        line(text, "account", &account.as_str().into());
+        line(text, "region", &region.as_str().into());
+    };
+    match home {
+        DraftHome::Vault => {
+            let _ = writeln!(
+                text,
+                "home = \"vault\"    # .strongroom/{environment}.age beside this file, sealed; it may be committed"
+            );
+        }
+        DraftHome::Ssm { account, region } => place(text, "ssm", account, region),
+        DraftHome::Beanstalk { account, region, application, environment } => {
+            place(text, "beanstalk", account, region);
+            let _ = writeln!(text, "\n[environments.{name}.copies.web]    # the truth, as it is today");
+            line(text, "kind", &"beanstalk".into());
+            line(text, "application", &application.as_str().into());
+            line(text, "environment", &environment.as_str().into());
+            line(text, "secrets", &"value".into());
+        }
+    }
+}
+
 fn write_group(text: &mut String, group: &DraftGroup) {
     text.push('\n');
     if let Some(origin) = &group.origin {
         let origin: String = origin.chars().filter(|c| !c.is_control()).collect();
         let _ = writeln!(text, "# From {origin}.");
+    }
+    if group.instances || group.ssm_path.is_some() {
+        let _ = writeln!(text, "[groups.{}]", group.name);
+        if group.instances {
+            text.push_str("instances = true\n");
+        }
+        if let Some(path) = &group.ssm_path {
+            line(text, "path.ssm", &path.as_str().into());
+        }
     }
     let _ = writeln!(text, "[groups.{}.keys]", group.name);
     if group.keys.is_empty() {
@@ -149,6 +221,7 @@ mod tests {
         let draft = Draft {
             project: "antenna".parse().unwrap(),
             environment: "prod.eu".parse().unwrap(),
+            home: DraftHome::Vault,
             recipients: vec!["age1example".to_owned()],
             groups: vec![DraftGroup {
                 name: "django".parse().unwrap(),
@@ -162,6 +235,8 @@ mod tests {
                     key("HOST", NewKey::default()),
                     key("URL", NewKey { derive: Some("http://{HOST}/".to_owned()), ..NewKey::default() }),
                 ],
+                instances: false,
+                ssm_path: None,
             }],
             renders: vec![DraftRender {
                 name: "django".to_owned(),

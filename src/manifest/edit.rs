@@ -58,6 +58,8 @@ pub struct NewKey {
     pub optional: bool,
     /// What it is for.
     pub description: Option<String>,
+    /// Its SSM parameter is a plain `String`.
+    pub plain_parameter: bool,
 }
 
 /// Declares a key at the end of a group, which is made where it does not exist.
@@ -308,6 +310,9 @@ pub(super) fn declaration(new: &NewKey) -> InlineTable {
     }
     if new.optional {
         fields.insert("optional", true.into());
+    }
+    if new.plain_parameter {
+        fields.insert("type", "String".into());
     }
     if let Some(description) = &new.description {
         fields.insert("description", description.as_str().into());

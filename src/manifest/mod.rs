@@ -24,7 +24,7 @@ mod template;
 mod variables;
 
 pub use address::UnknownName;
-pub use draft::{Draft, DraftGroup, DraftRender, new_manifest};
+pub use draft::{Draft, DraftGroup, DraftHome, DraftRender, new_manifest};
 pub use model::*;
 pub use problem::{ManifestError, Problem};
 pub use schema::json_schema;

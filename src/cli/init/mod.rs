@@ -1,9 +1,10 @@
-//! `init`: a new project, from nothing or from .env files.
+//! `init`: a new project, from nothing, from .env files, or from what AWS holds today.
 //!
 //! Everything is decided, shown, proven and approved before the first write. Then, each step whole or not there: the
 //! identity, the manifest, .gitignore, and the values by the journal like every change. Run again after it was cut short,
 //! it goes on where it stopped; where the project is another one, it stops and says so.
 
+mod aws;
 mod own_key;
 mod site;
 
@@ -33,12 +34,15 @@ use zeroize::Zeroizing;
 
 /// Make a new project here: identity, manifest, vault
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("variables").args(["from_dotenv", "from_beanstalk"]))]
 #[command(after_help = "\
 Examples:
   strongroom init
   strongroom init --from-dotenv .env
   strongroom init --from-dotenv .envs/.production/.django .envs/.production/.postgres
   strongroom init --from-dotenv .env --secret EMAIL_CC --plain PUBLIC_TOKEN --yes
+  strongroom init --from-beanstalk dev-app/dev-app-prod
+  strongroom init --from-ssm /dev-app
 
 From .env files, each variable is taken for secret, plain or derived; the guess is shown with
 its reason and can be changed. Secrets go into the vault; plain values into the manifest, where
@@ -49,20 +53,31 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
     from_dotenv: Vec<PathBuf>,
 
+    /// Declare what a Beanstalk environment holds; it stays the truth, as it is
+    #[arg(long, value_name = "APP/ENV")]
+    from_beanstalk: Option<String>,
+
+    /// Declare the SSM parameters below a path; they stay where they are
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["from_dotenv", "from_beanstalk"])]
+    from_ssm: Option<String>,
+
     /// What reads the files; needed where dialects read a line of them differently
     #[arg(long, value_name = "DIALECT", requires = "from_dotenv")]
     dialect: Option<Dialect>,
 
     /// A variable that is a secret, whatever it looks like
-    #[arg(long, value_name = "KEY", requires = "from_dotenv")]
+    #[arg(long, value_name = "KEY", requires = "variables")]
     secret: Vec<String>,
 
     /// A variable that is no secret, whatever it looks like
-    #[arg(long, value_name = "KEY", requires = "from_dotenv")]
+    #[arg(long, value_name = "KEY", requires = "variables")]
     plain: Vec<String>,
 }
 
 pub(super) fn run(ctx: &mut Context, args: &InitArgs) -> Result<Exit> {
+    if args.from_beanstalk.is_some() || args.from_ssm.is_some() {
+        return aws::run(ctx, args);
+    }
     let site = Site::of(ctx)?;
     let readings = read_all(&site, args)?;
     let mut survey = Survey::of(&readings).map_err(|error| {
@@ -72,7 +87,7 @@ pub(super) fn run(ctx: &mut Context, args: &InitArgs) -> Result<Exit> {
     args.secret.iter().try_for_each(|name| survey.is_secret(name))?;
     args.plain.iter().try_for_each(|name| survey.is_plain(name))?;
     if site.present.is_none() {
-        settle(ctx, &mut survey)?;
+        settle(ctx, &mut survey, "vault")?;
     }
     let key = OwnKey::of(ctx)?;
     let new = NewProject::of(ctx, &site, &survey, &readings, key)?;
@@ -145,12 +160,12 @@ fn read(path: &Path, file: String, dialect: Option<Dialect>) -> Result<Reading> 
 }
 
 /// Shows what each variable is taken for, and lets a person change it until it is right.
-fn settle(ctx: &Context, survey: &mut Survey) -> Result<()> {
+fn settle(ctx: &Context, survey: &mut Survey, home: &str) -> Result<()> {
     if survey.rows().is_empty() {
         return Ok(());
     }
     loop {
-        ctx.ui.show(&classified(&survey.rows()));
+        ctx.ui.show(&classified(&survey.rows(), home));
         if !ctx.ui.asks() {
             return Ok(());
         }
@@ -168,10 +183,11 @@ fn settle(ctx: &Context, survey: &mut Survey) -> Result<()> {
     }
 }
 
-fn classified(rows: &[Row]) -> String {
+fn classified(rows: &[Row], place: &str) -> String {
     let mut table = Table::new(["key", "kind", "lives in", "why", "group", "file"]);
     for Row { address, kind, reason, files } in rows {
         let (name, home, tone) = told(kind);
+        let home = if home == "vault" { place } else { home };
         table.row([
             Cell::plain(address.key.as_str()),
             Cell::new(name, tone),

@@ -118,6 +118,11 @@ impl Aws {
         format!("{region}{}{}", account.unwrap_or_default(), endpoint.unwrap_or_default())
     }
 
+    /// The region in use.
+    pub async fn region(&self) -> Result<String, StoreError> {
+        Ok(self.clients().await?.region.clone())
+    }
+
     /// The clients, made when they are first asked for.
     pub(in crate::store) async fn clients(&self) -> Result<&Clients, StoreError> {
         self.clients.get_or_try_init(|| self.connect()).await

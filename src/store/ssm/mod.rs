@@ -6,6 +6,7 @@
 
 mod details;
 mod history;
+mod listing;
 mod names;
 mod read;
 mod write;

@@ -172,7 +172,7 @@ impl Ssm {
         Ok(snapshot)
     }
 
-    async fn walk_path(&self, path: &str) -> Result<Vec<Parameter>, StoreError> {
+    pub(super) async fn walk_path(&self, path: &str) -> Result<Vec<Parameter>, StoreError> {
         let clients = self.aws.clients().await?;
         let request = Request::read(GET_BY_PATH, Family::ParameterReads);
         let (mut found, mut token) = (Vec::new(), None::<String>);

@@ -1,5 +1,6 @@
 //! The binary against a strict local AWS: one project with SSM as home and a Beanstalk environment as its copy.
 
+mod begin;
 mod permissions;
 mod slice;
 

@@ -21,7 +21,7 @@ fn what_is_set_in_home_reaches_the_containers_by_one_update() {
             env.run("get DATABASE_URL").success(),
             "postgres://app:canary-pass%2Fword@db.example:5432/app"
         );
-        env.run("status --check").failure(3);
+        assert_eq!(env.run("status --check").code, Some(3));
         env.run("sync --yes").success();
         assert_eq!(cloud.count("elasticbeanstalk:UpdateEnvironment"), 1);
         let seen = cloud.world(|world| world.beanstalk.container_environment("dev-app-prod"));
@@ -43,7 +43,7 @@ fn a_referenced_secret_that_changes_is_drift_until_the_copy_is_deployed_again() 
     env.run_with_stdin("set SECRET_KEY --yes", "canary-new").success();
     let seen = || cloud.world(|world| world.beanstalk.container_environment("dev-app-prod"));
     assert_eq!(seen()["SECRET_KEY"], "canary-key", "references are resolved when an instance starts");
-    env.run("status --check").failure(3);
+    assert_eq!(env.run("status --check").code, Some(3));
     env.run("sync --yes").success();
     assert_eq!(seen()["SECRET_KEY"], "canary-new");
     env.run("status --check").success();
