@@ -4,7 +4,7 @@
 //! time as the rest is read. It never writes.
 
 use super::context::Context;
-use crate::manifest::{EnvironmentSpec, Instances, InstancesSpec, Manifest, Selection, ValueSource};
+use crate::manifest::{EnvironmentSpec, GroupSpec, Instances, InstancesSpec, Manifest, Selection, ValueSource};
 use crate::name::{Address, Group};
 use crate::snapshot::Snapshot;
 use anyhow::Result;
@@ -18,24 +18,32 @@ pub(super) struct Held {
 }
 
 /// Which of an environment's values are wanted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wish {
-    /// Everything of these groups; of every group where none are named.
-    groups: Option<BTreeSet<Group>>,
+    groups: Groups,
     /// And these.
     addresses: BTreeSet<Address>,
+}
+
+/// Groups of which everything is wanted.
+#[derive(Debug)]
+enum Groups {
+    All,
+    /// Those whose values reach an environment at all: others may be forbidden to whoever asks.
+    Reaching,
+    Named(BTreeSet<Group>),
 }
 
 impl Wish {
     /// Every value that the environment declares.
     pub(super) fn all() -> Wish {
-        Wish::default()
+        Wish { groups: Groups::All, addresses: BTreeSet::new() }
     }
 
     /// These values.
     pub(super) fn these<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> Wish {
         let addresses = addresses.into_iter().cloned().collect();
-        Wish { groups: Some(BTreeSet::new()), addresses }
+        Wish { groups: Groups::Named(BTreeSet::new()), addresses }
     }
 
     /// What any of these selections takes.
@@ -43,9 +51,9 @@ impl Wish {
         let mut wish = Wish::these([]);
         for selection in selections {
             if selection.groups.is_none() && selection.keys.is_none() {
-                wish.groups = None;
+                wish.groups = Groups::Reaching;
             }
-            if let Some(groups) = &mut wish.groups {
+            if let Groups::Named(groups) = &mut wish.groups {
                 groups.extend(selection.groups.iter().flatten().cloned());
             }
             wish.addresses.extend(selection.keys.iter().flatten().cloned());
@@ -53,12 +61,17 @@ impl Wish {
         wish
     }
 
-    fn takes(&self, address: &Address) -> bool {
-        self.takes_all_of(&address.group) || self.addresses.contains(address)
+    fn takes(&self, manifest: &Manifest, address: &Address) -> bool {
+        let group = manifest.group(address.group.as_str());
+        group.is_ok_and(|group| self.takes_all_of(group)) || self.addresses.contains(address)
     }
 
-    fn takes_all_of(&self, group: &Group) -> bool {
-        self.groups.as_ref().is_none_or(|groups| groups.contains(group))
+    fn takes_all_of(&self, group: &GroupSpec) -> bool {
+        match &self.groups {
+            Groups::All => true,
+            Groups::Reaching => group.reaches_environments(),
+            Groups::Named(names) => names.contains(&group.name),
+        }
     }
 
     /// The instances that it names by itself.
@@ -140,7 +153,7 @@ fn joined(mut one: Snapshot, other: Snapshot) -> Snapshot {
 fn to_discover(manifest: &Manifest, environment: &EnvironmentSpec, wish: &Wish) -> Vec<Group> {
     let groups = manifest.groups_in(&environment.name);
     groups
-        .filter(|group| group.instances == InstancesSpec::Discovered && wish.takes_all_of(&group.name))
+        .filter(|group| group.instances == InstancesSpec::Discovered && wish.takes_all_of(group))
         .map(|group| group.name.clone())
         .collect()
 }
@@ -154,7 +167,7 @@ fn needed(
     wish: &Wish,
 ) -> Vec<Address> {
     let mut open: Vec<Address> = manifest.addresses(&environment.name, instances);
-    open.retain(|address| wish.takes(address));
+    open.retain(|address| wish.takes(manifest, address));
     let mut seen = BTreeSet::new();
     let mut needed = Vec::new();
     while let Some(address) = open.pop() {
