@@ -328,7 +328,8 @@ impl WireEntry {
         let mut record = Record::default();
         match held {
             Some(held) => {
-                record.entry = Some(Entry { held, version, modified, attributes: self.attributes, arn: None })
+                record.entry =
+                    Some(Entry { held, version, modified, attributes: self.attributes, arn: None });
             }
             None => record.absent_since = version.zip(modified),
         }

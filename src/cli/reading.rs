@@ -4,7 +4,9 @@
 //! time as the rest is read. It never writes.
 
 use super::context::Context;
-use crate::manifest::{EnvironmentSpec, GroupSpec, Instances, InstancesSpec, Manifest, Selection, ValueSource};
+use crate::manifest::{
+    EnvironmentSpec, GroupSpec, Instances, InstancesSpec, Manifest, Selection, ValueSource,
+};
 use crate::name::{Address, Group};
 use crate::snapshot::Snapshot;
 use anyhow::Result;

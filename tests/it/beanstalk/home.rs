@@ -79,7 +79,7 @@ fn a_dry_run_tells_the_budget_and_the_restart_and_updates_nothing() {
     assert!(text.contains("of 4,096 bytes") && text.contains("the app restarts"), "{text}");
     assert!(!text.contains("canary"), "{text}");
     assert_eq!(cloud.count(UPDATE), 0);
-    let refused = env.run_with_stdin("set TOKEN --yes", &"x".repeat(5000));
+    let refused = env.run_with_stdin("set TOKEN --yes", "x".repeat(5000));
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("4,096"), "{}", refused.stderr);
     assert_eq!(cloud.count(UPDATE), 0);
