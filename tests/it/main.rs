@@ -24,6 +24,7 @@ mod docs;
 mod doctor;
 mod examples;
 mod leaks;
+mod lease;
 mod local_aws;
 mod local_aws_beanstalk;
 mod manifest;

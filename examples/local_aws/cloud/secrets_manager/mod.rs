@@ -13,7 +13,7 @@ use super::iam::Principal;
 use super::json::Arguments;
 use super::service::Service;
 use super::{ACCOUNT, REGION, Refusal, Visit};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secret::{Content, Secret};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -65,6 +65,13 @@ impl SecretsManager {
             "TagResource" => self.tag(arguments, visit),
             "UntagResource" => self.untag(arguments, visit),
             other => Err(Service::SecretsManager.unknown(other)),
+        }
+    }
+
+    /// As if its versions had been made so many seconds earlier.
+    pub(crate) fn age(&mut self, name: &str, seconds: i64) {
+        for version in self.secrets.get_mut(name).into_iter().flat_map(|secret| &mut secret.versions) {
+            version.created -= SignedDuration::from_secs(seconds);
         }
     }
 

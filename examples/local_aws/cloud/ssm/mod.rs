@@ -12,7 +12,7 @@ use super::iam::Principal;
 use super::json::Arguments;
 use super::service::Service;
 use super::{ACCOUNT, REGION, Refusal, Visit};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parameter::Parameter;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -86,6 +86,14 @@ impl Ssm {
         let (keys, caller) = (super::kms::Keys::default(), Principal::administrator());
         let visit = Visit { at: Timestamp::now(), caller: &caller, keys: &keys, pages: super::Pages::Full };
         self.put(&arguments, &visit).expect("a test seeds what AWS accepts");
+    }
+
+    /// As if the newest version had been written so many seconds earlier.
+    pub(crate) fn age(&mut self, name: &str, seconds: i64) {
+        let versions = self.parameters.get_mut(identity(name)).map(|parameter| &mut parameter.versions);
+        if let Some(newest) = versions.and_then(|versions| versions.last_mut()) {
+            newest.at -= SignedDuration::from_secs(seconds);
+        }
     }
 
     /// A parameter as it is now.
