@@ -42,7 +42,7 @@ pub(super) fn unlisted(value: &Secret) -> Option<&'static str> {
         _ if text.contains(['\n', '\r']) => Some("a line break"),
         _ if text.contains(',') => Some("a comma"),
         c if !c.is_ascii() => Some("a character beyond ASCII"),
-        _ => Some("a character that AWS does not list"),
+        _ => Some("other punctuation than _.:/=+\\-@'\""),
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
             ("a,b", Some("a comma")),
             ("a,b\nc", Some("a line break")),
             ("é", Some("a character beyond ASCII")),
-            ("$x", Some("a character that AWS does not list")),
+            ("$x", Some("other punctuation than _.:/=+\\-@'\"")),
         ] {
             assert_eq!(unlisted(&secret(value)), kind, "{value:?}");
         }
