@@ -179,7 +179,7 @@ impl Failure {
             );
         }
         match self.kind {
-            ErrorKind::Denied if self.message.contains("kms:") => Some(
+            ErrorKind::Denied if self.message.contains("kms:") || self.message.contains("KMS") => Some(
                 "the KMS key's policy, or yours, must allow it; `strongroom policy` prints what is needed"
                     .to_owned(),
             ),

@@ -1,8 +1,8 @@
 //! Secrets Manager: a JSON document for each group (or instance of one), or a secret for each key where the group's path
 //! says so.
 //!
-//! Owns what a unit is, and what a secret's text means at an address: `text` reads and changes it, `read` and `write` make
-//! the calls, `past` tells what was there before. Writes are compare-and-swap on the label AWSCURRENT, so nobody is
+//! Owns what a unit is, and what a secret's text means at an address: `text` reads and changes it, `read`, `write`
+//! and `lifecycle` make the calls, `past` tells what was there before. Writes are compare-and-swap on the label AWSCURRENT, so nobody is
 //! overwritten, and only members that are spoken of are touched. It never deletes a secret that strongroom did not
 //! create.
 //!
@@ -10,6 +10,7 @@
 //! its JSON text, is named by the attribute `json`, and stays what it is where the new value reads as that.
 
 mod json_document;
+mod lifecycle;
 mod past;
 mod read;
 mod review;

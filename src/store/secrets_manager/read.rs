@@ -150,7 +150,7 @@ impl SecretsManager {
             current: current.next().map(|(version, _)| Version(version)),
         };
         self.seen.leaves(name, leaving);
-        self.seen.is_ours(name, super::write::is_ours(&description.tags));
+        self.seen.is_ours(name, super::lifecycle::is_ours(&description.tags));
         Ok(Some(description))
     }
 

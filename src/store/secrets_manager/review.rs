@@ -3,9 +3,9 @@
 //! Owns the limits. It changes nothing.
 
 use super::SecretsManager;
+use super::lifecycle::RECOVERY;
 use super::seen::Leaving;
 use super::text::{self, Form, MOST};
-use super::write::RECOVERY;
 use crate::plan::{Change, Want, Write};
 use crate::snapshot::Held;
 use crate::store::{ErrorKind, StoreError};

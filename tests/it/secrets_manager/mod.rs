@@ -2,6 +2,7 @@
 //! a call fails, and what others get wrong here.
 
 mod budget;
+mod cli;
 mod documents;
 mod faults;
 mod lifecycle;
