@@ -19,7 +19,7 @@ impl History for Ssm {
         let name = self.name_of(address)?;
         let mut states = Vec::new();
         for past in self.versions(&name).await.map_err(|error| error.at(address))? {
-            let value = Some(self.value(address, past.value.as_deref())?);
+            let value = Some(self.value(address, past.value)?);
             let modified = past.last_modified_date.as_ref().and_then(timestamp).unwrap_or_default();
             states.push(Past { value, version: Version(past.version.to_string()), modified });
         }
@@ -34,11 +34,12 @@ impl History for Ssm {
             return Ok(None);
         }
         let name = self.name_of(address)?;
-        let found = self.get_one(&name, &format!("{name}:{version}")).await;
-        let Some(parameter) = found.map_err(|error| error.at(address))? else { return Ok(None) };
-        let value = Some(self.value(address, parameter.value.as_deref())?);
-        let modified = parameter.last_modified_date.as_ref().and_then(timestamp).unwrap_or_default();
-        Ok(Some(Past { value, version: Version(parameter.version.to_string()), modified }))
+        let seen = self.get_one(address, &format!("{name}:{version}")).await?;
+        Ok(seen.map(|seen| Past {
+            value: Some(seen.value),
+            version: Version(seen.version.to_string()),
+            modified: seen.modified.unwrap_or_default(),
+        }))
     }
 }
 

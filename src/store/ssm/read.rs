@@ -29,7 +29,16 @@ const GET_BATCH: &str = "ssm:GetParameters";
 const GET_BY_PATH: &str = "ssm:GetParametersByPath";
 
 /// Parameters that were found, by name.
-pub(super) type Found = BTreeMap<String, Parameter>;
+type Found = BTreeMap<String, Seen>;
+
+/// A parameter as a read tells it. Its value is taken out of the SDK's answer and not copied.
+pub(super) struct Seen {
+    pub(super) value: Secret,
+    pub(super) version: i64,
+    pub(super) modified: Option<Timestamp>,
+    kind: Option<String>,
+    arn: Option<String>,
+}
 
 impl Ssm {
     pub(super) async fn read_all(&self, addresses: &[Address]) -> Result<Snapshot, StoreError> {
@@ -43,9 +52,9 @@ impl Ssm {
         let mut found = self.get(&wanted).await?;
         self.wait_for_writes(&wanted, &mut found).await?;
         let mut snapshot = Snapshot::default();
-        for (name, parameter) in found {
+        for (name, seen) in found {
             for address in names.get(&name).into_iter().flatten() {
-                self.keep(&mut snapshot, (*address).clone(), &name, &parameter)?;
+                self.keep(&mut snapshot, (*address).clone(), &name, &seen);
             }
         }
         Ok(snapshot)
@@ -82,7 +91,7 @@ impl Ssm {
         Ok(())
     }
 
-    fn is_stale(&self, name: &str, parameter: Option<&Parameter>) -> bool {
+    fn is_stale(&self, name: &str, parameter: Option<&Seen>) -> bool {
         let known = self.known();
         known
             .get(name)
@@ -112,10 +121,15 @@ impl Ssm {
             Err(failure) => return Err(self.failed(failure, GET_BATCH, &names.join(", "))),
         };
         let absent: BTreeSet<String> = answer.invalid_parameters.unwrap_or_default().into_iter().collect();
-        let found = answer.parameters.unwrap_or_default().into_iter();
-        let found: Found = found.filter_map(|parameter| Some((parameter.name.clone()?, parameter))).collect();
+        let mut answered: BTreeMap<String, Parameter> = BTreeMap::new();
+        for parameter in answer.parameters.unwrap_or_default() {
+            answered.extend(parameter.name.clone().map(|name| (name, parameter)));
+        }
+        let mut found = Found::new();
         for (name, address) in batch {
-            if !found.contains_key(*name) && !absent.contains(*name) {
+            if let Some(parameter) = answered.remove(*name) {
+                found.insert((*name).to_owned(), self.seen(address, parameter)?);
+            } else if !absent.contains(*name) {
                 let message =
                     format!("AWS said nothing about {name}, neither its value nor that it is not there");
                 return Err(self.error(ErrorKind::Transient, message).at(address));
@@ -127,26 +141,30 @@ impl Ssm {
     async fn get_singly(&self, batch: &[(&str, &Address)]) -> Result<Found, StoreError> {
         let mut found = Found::new();
         for (name, address) in batch {
-            if let Some(parameter) = self.get_one(name, name).await.map_err(|error| error.at(address))? {
-                found.insert((*name).to_owned(), parameter);
+            if let Some(seen) = self.get_one(address, name).await? {
+                found.insert((*name).to_owned(), seen);
             }
         }
         Ok(found)
     }
 
     /// One parameter; `selected` is its name, or its name with a version.
-    pub(super) async fn get_one(&self, name: &str, selected: &str) -> Result<Option<Parameter>, StoreError> {
+    pub(super) async fn get_one(
+        &self,
+        address: &Address,
+        selected: &str,
+    ) -> Result<Option<Seen>, StoreError> {
         let clients = self.aws.clients().await?;
         let request = Request::read(GET, Family::ParameterReads);
         let answer = self
             .aws
             .call(&request, || clients.ssm.get_parameter().name(selected).with_decryption(true).send());
         match answer.await {
-            Ok(answer) => Ok(answer.parameter),
+            Ok(answer) => answer.parameter.map(|parameter| self.seen(address, parameter)).transpose(),
             Err(failure) if failure.is("ParameterNotFound") || failure.is("ParameterVersionNotFound") => {
                 Ok(None)
             }
-            Err(failure) => Err(self.failed(failure, GET, name)),
+            Err(failure) => Err(self.failed(failure, GET, selected).at(address)),
         }
     }
 
@@ -166,7 +184,8 @@ impl Ssm {
             let Some(name) = parameter.name.clone() else { continue };
             let address = names::address_of(&self.manifest, &self.environment, groups, &name);
             if let Some(address) = address {
-                self.keep(&mut snapshot, address, &name, &parameter)?;
+                let seen = self.seen(&address, parameter)?;
+                self.keep(&mut snapshot, address, &name, &seen);
             }
         }
         Ok(snapshot)
@@ -193,35 +212,39 @@ impl Ssm {
     }
 
     /// Puts a parameter into a snapshot.
-    fn keep(
-        &self,
-        snapshot: &mut Snapshot,
-        address: Address,
-        name: &str,
-        parameter: &Parameter,
-    ) -> Result<(), StoreError> {
-        let version = Version(parameter.version.to_string());
+    fn keep(&self, snapshot: &mut Snapshot, address: Address, name: &str, seen: &Seen) {
+        let version = Version(seen.version.to_string());
         let mut attributes = Attributes::new();
-        if let Some(kind) = &parameter.r#type {
-            attributes.insert(TYPE.to_owned(), kind.as_str().to_owned());
-        }
+        attributes.extend(seen.kind.clone().map(|kind| (TYPE.to_owned(), kind)));
         if let Some((of, details)) = self.known().get(name).and_then(|known| known.details.as_ref())
-            && *of == parameter.version
+            && *of == seen.version
         {
             details.tell(&mut attributes);
         }
-        let held = Held::Value(self.value(&address, parameter.value.as_deref())?);
-        let modified = parameter.last_modified_date.as_ref().and_then(timestamp);
-        let entry =
-            Entry { held, version: Some(version.clone()), modified, attributes, arn: parameter.arn.clone() };
+        let entry = Entry {
+            held: Held::Value(seen.value.clone()),
+            version: Some(version.clone()),
+            modified: seen.modified,
+            attributes,
+            arn: seen.arn.clone(),
+        };
         snapshot.bases.insert(Unit(name.to_owned()), version);
         snapshot.entries.insert(address, entry);
-        Ok(())
     }
 
-    pub(super) fn value(&self, address: &Address, text: Option<&str>) -> Result<Secret, StoreError> {
-        let text = text.ok_or_else(|| self.error(ErrorKind::Transient, "AWS answered without a value"));
-        let secret = Secret::new(text.map_err(|error| error.at(address))?.to_owned());
+    fn seen(&self, address: &Address, parameter: Parameter) -> Result<Seen, StoreError> {
+        Ok(Seen {
+            value: self.value(address, parameter.value)?,
+            version: parameter.version,
+            modified: parameter.last_modified_date.as_ref().and_then(timestamp),
+            kind: parameter.r#type.map(|kind| kind.as_str().to_owned()),
+            arn: parameter.arn,
+        })
+    }
+
+    pub(super) fn value(&self, address: &Address, text: Option<String>) -> Result<Secret, StoreError> {
+        let untold = || self.error(ErrorKind::Transient, "AWS answered without a value").at(address);
+        let secret = Secret::new(text.ok_or_else(untold)?);
         secret.map_err(|error| self.error(ErrorKind::Damaged, error.to_string()).at(address))
     }
 }

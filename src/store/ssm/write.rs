@@ -69,7 +69,7 @@ impl Ssm {
                 return Err(self.refused(name, 0, failure, address));
             }
             // Somebody else's, or the shadow of one that was deleted less than 30 seconds ago.
-            let there = self.get_one(name, name).await.map_err(Receipt::NotApplied)?;
+            let there = self.get_one(address, name).await.map_err(Receipt::NotApplied)?;
             match (there, frees.next()) {
                 (None, Some(seconds)) => tokio::time::sleep(Duration::from_secs(*seconds)).await,
                 _ => return Err(Receipt::NotApplied(self.conflict(address))),

@@ -2,6 +2,7 @@
 //! others get wrong here.
 
 mod budget;
+mod cli;
 mod faults;
 mod rules;
 
