@@ -89,10 +89,13 @@ impl Context {
         let question = format!("Make {} in `{}`?", count, environment.name);
         self.ui.approve(&question, environment.protected.then_some(&environment.name))?;
         let journal = self.journal()?;
+        // Only now: nobody is kept waiting by a question.
+        self.take_lease(command, plan)?;
         let mut progress = self.ui.progress();
         let end = progress.clone();
         let done = self.interruptible(&journal, resumed, work(&journal, &mut |event| progress.follow(event)));
         end.done();
+        self.give_lease_back();
         let done = done?;
         self.report(command, &shown, &done)
     }

@@ -10,7 +10,7 @@ use super::ui::Ui;
 use crate::manifest::{EnvironmentSpec, Manifest};
 use crate::seal::Identities;
 use crate::secret::FingerprintKey;
-use crate::store::Aws;
+use crate::store::{Aws, Guard};
 use anyhow::Result;
 use jiff::Timestamp;
 use rand::Rng;
@@ -72,6 +72,8 @@ pub(super) struct Context {
     project: OnceCell<Project>,
     runtime: OnceCell<Runtime>,
     pub(super) aws: OnceCell<Arc<Aws>>,
+    /// Stands before every place that is written to.
+    pub(super) guard: Guard,
     pub(super) identities: OnceCell<Option<Arc<Identities>>>,
 }
 
@@ -84,6 +86,7 @@ impl Context {
             project: OnceCell::new(),
             runtime: OnceCell::new(),
             aws: OnceCell::new(),
+            guard: Guard::default(),
             identities: OnceCell::new(),
         }
     }

@@ -4,6 +4,7 @@
 
 use super::context::Context;
 use super::report::{Exit, Stop};
+use super::ui::shown;
 use crate::manifest::{CopySpec, EnvironmentSpec, Place};
 use crate::seal::{Identities, InvalidIdentity, Recipient};
 use crate::store::{Beanstalk, Home, SecretsManager, Ssm, Store, Vault};
@@ -35,7 +36,9 @@ impl Context {
     /// The properties of the Beanstalk environment that a copy means.
     pub(super) fn beanstalk(&self, copy: &str) -> Result<Beanstalk> {
         let manifest = self.project()?.manifest.clone();
-        Ok(Beanstalk::new(self.aws()?, manifest, self.environment()?.name.clone(), copy)?)
+        let place = Beanstalk::new(self.aws()?, manifest, self.environment()?.name.clone(), copy)?;
+        let ui = self.ui.clone();
+        Ok(place.watched(move |event| ui.note(&shown(event))))
     }
 
     /// The SSM parameters of the environment.
@@ -140,7 +143,7 @@ impl Context {
             Exit::Failed,
             format!("the home of `{environment}` is {place}, which this version does not open"),
         )
-        .hint("environments with `home = \"vault\"` or `\"ssm\"` work"))
+        .hint("write `home = \"vault\"`, \"ssm\", \"secretsmanager\" or \"beanstalk\""))
     }
 }
 

@@ -1,16 +1,28 @@
 //! The places of an environment, opened: home and its copies, by the names that plans use.
 //!
-//! Owns which stores a verb works on. It reads and writes no value.
+//! Owns which stores a verb works on, and the lease that guards them. It reads and writes no value.
 
-use super::context::Context;
+use super::context::{Context, variable};
 use super::report::Stop;
-use crate::manifest::{CopySpec, Place};
-use crate::store::{Store, Stores};
+use crate::manifest::{CopySpec, EnvironmentSpec, Manifest, Place};
+use crate::plan::{Plan, Want, Write};
+use crate::store::{Leases, LocalLeases, ParameterLeases, SecretLeases, Store, Stores, Terms};
 use anyhow::Result;
 
 /// A copy as plans, journals and messages name it.
 pub(super) fn place_of(copy: &CopySpec) -> crate::plan::Place {
     Place::Beanstalk { copy: copy.name.clone() }.to_string()
+}
+
+/// The tags of what strongroom creates beside the values.
+fn tags(manifest: &Manifest, environment: &EnvironmentSpec) -> Vec<(String, String)> {
+    let own = [
+        ("managed-by", "strongroom"),
+        ("project", manifest.project().as_str()),
+        ("environment", environment.name.as_str()),
+    ];
+    let own = own.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    own.into_iter().chain(environment.tags.clone()).collect()
 }
 
 impl Context {
@@ -20,7 +32,7 @@ impl Context {
         for copy in self.copies()? {
             stores.insert(place_of(copy), self.copy(copy)?);
         }
-        Ok(stores)
+        Ok(self.guard.before(stores))
     }
 
     /// The copies that must agree with home; home itself is none, where it is declared as one.
@@ -51,6 +63,51 @@ impl Context {
             }
         }
         Ok(copies.into_iter().filter(|copy| names.is_empty() || names.contains(&copy.name)).collect())
+    }
+
+    /// Takes the lease of the environment, where a plan is more than one value set in home and AWS has a part in it.
+    pub(super) fn take_lease(&self, command: &str, plan: &Plan) -> Result<()> {
+        let home = self.home_name()?;
+        let only_sets = |write: &Write| {
+            write.place == home && write.changes.iter().all(|change| matches!(change.after, Want::Present(_)))
+        };
+        let single = matches!(plan.writes.as_slice(), [write] if only_sets(write));
+        if single || self.aws.get().is_none() {
+            return Ok(());
+        }
+        let leases = self.leases()?;
+        self.wait_for(async { Ok(self.guard.take(leases.as_ref(), command).await?) })
+    }
+
+    /// Gives the lease back, where one is held. It ends by itself if that fails.
+    pub(super) fn give_lease_back(&self) {
+        if let Err(error) = self.wait_for(async { Ok(self.guard.release().await?) }) {
+            self.ui.warning(&format!("the lease is not given back, and ends by itself: {error}"));
+        }
+    }
+
+    /// What gives leases on the environment: its home, where that is on AWS and can keep one.
+    fn leases(&self) -> Result<Box<dyn Leases>> {
+        let manifest = &self.project()?.manifest;
+        let environment = self.environment()?;
+        let user = variable("USER").or_else(|| variable("LOGNAME"));
+        let user = user.map_or_else(|| "somebody".to_owned(), |name| name.to_string_lossy().into_owned());
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let owner = format!("{user}@{host}, process {}", std::process::id());
+        let terms = Terms::new(owner, self.lease_length()?);
+        let tags = tags(manifest, environment);
+        let name = manifest.lease_name(&environment.name);
+        Ok(match (&environment.home, name) {
+            (Place::Ssm, Some(name)) => Box::new(ParameterLeases::new(self.aws()?, name, tags, terms)),
+            (Place::SecretsManager, Some(name)) => {
+                Box::new(SecretLeases::new(self.aws()?, name, tags, terms))
+            }
+            _ => {
+                let folder = self.state_folder()?.join(manifest.project().as_str());
+                let path = folder.join(environment.name.as_str()).join("lease");
+                Box::new(LocalLeases::new(path, terms))
+            }
+        })
     }
 
     /// Who we are on AWS, for the head of a plan; empty where no place of the run is there. The account is the declared

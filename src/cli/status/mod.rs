@@ -173,7 +173,11 @@ fn table(ctx: &Context, found: &Found, all: bool, now: Timestamp) -> Result<()> 
 
 fn in_home(home: &InHome, now: Timestamp) -> Cell {
     let held = |entry: &Entry, tone: Tone, more: &str| {
-        let version = entry.version.as_ref().map(|version| format!("v{version}"));
+        // A version of Secrets Manager is a UUID, of which eight digits tell enough.
+        let version = entry.version.as_ref().map(|version| match version.0.parse::<u64>() {
+            Ok(number) => format!("v{number}"),
+            Err(_) => version.0.chars().take(8).collect(),
+        });
         let age = entry.modified.map(|at| age(at, now));
         let words = version.into_iter().chain(age).chain((!more.is_empty()).then(|| more.to_owned()));
         Cell::new(&words.collect::<Vec<_>>().join(", "), tone)

@@ -49,11 +49,17 @@ pub(crate) fn project(secrets: &str) -> (Cloud, TestEnv) {
         let seed = Seed::new("dev-app", "dev-app-prod", DOCKER).property("LEFT_ALONE", "theirs");
         world.beanstalk.add(seed, jiff::Timestamp::now());
     });
+    let env = operator(&cloud, secrets);
+    (cloud, env)
+}
+
+/// Somebody with that project on a machine of their own.
+pub(crate) fn operator(cloud: &Cloud, secrets: &str) -> TestEnv {
     let mut env = TestEnv::new().with_manifest(&MANIFEST.replace("SECRETS", secrets));
     for (name, value) in cloud.environment() {
         env.set(name, value);
     }
     env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
     env.run("init --yes").success();
-    (cloud, env)
+    env
 }

@@ -1,6 +1,8 @@
 //! The thinnest path: a value set in home, one update of the copy, and what is told of both.
 
 use super::project;
+use crate::support::cloud::Effect;
+use std::sync::{Arc, Mutex};
 
 /// `set` for everything that the environment needs.
 fn fill(env: &crate::support::env::TestEnv) {
@@ -66,4 +68,23 @@ fn an_undo_takes_a_sync_back_with_its_namespaces() {
     assert_ne!(properties(), before);
     env.run("undo --yes").success();
     assert_eq!(properties(), before);
+}
+
+#[test]
+fn a_second_operator_is_told_who_holds_the_lease() {
+    let (cloud, env) = project("value");
+    fill(&env);
+    let other = super::operator(&cloud, "value");
+    let told = Arc::new(Mutex::new(None));
+    let (heard, colleague) = (told.clone(), Arc::new(other));
+    let meanwhile = move || {
+        let end = colleague.run("sync --yes");
+        *heard.lock().unwrap() = Some((end.code, end.stderr));
+    };
+    cloud.fault("elasticbeanstalk:UpdateEnvironment", 1..=1, Effect::Meanwhile(Arc::new(meanwhile)));
+    env.run("sync --yes").success();
+    let (code, stderr) = told.lock().unwrap().take().unwrap();
+    assert_eq!(code, Some(9), "{stderr}");
+    assert!(stderr.contains("sync web"), "{stderr}");
+    assert_eq!(cloud.count("elasticbeanstalk:UpdateEnvironment"), 1);
 }
