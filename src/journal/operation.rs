@@ -297,7 +297,9 @@ impl Operation {
                 Want::Absent => Record::default(),
                 Want::Present(wanted) => {
                     let (held, attributes) = (wanted.held.clone(), wanted.attributes.clone());
-                    let entry = Entry { held, attributes, version: None, modified: None, arn: None };
+                    // A place that can go back to a version does so when the operation is resumed, too.
+                    let version = wanted.was.clone();
+                    let entry = Entry { held, attributes, version, modified: None, arn: None };
                     Record { entry: Some(entry), ..Record::default() }
                 }
             };

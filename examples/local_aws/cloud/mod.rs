@@ -26,11 +26,11 @@ pub(crate) use faults::Effect;
 pub(crate) use form::Form;
 pub(crate) use pages::Pages;
 pub(crate) use refusal::Refusal;
-pub(crate) use state::{Call, Moment, Visit};
+pub(crate) use state::{Call, Moment, Visit, World};
 
 use iam::{Policy, Principal};
 use rates::Rates;
-use state::{State, World};
+use state::State;
 use std::net::SocketAddr;
 use std::ops::RangeBounds;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -133,9 +133,11 @@ impl Cloud {
         self.lock().faults.plan(pattern, calls, effect);
     }
 
-    /// Forgets all faults that were planned.
+    /// Forgets all faults that were planned, and what a stale read would have shown.
     pub(crate) fn heal(&self) {
-        self.lock().faults.clear();
+        let mut state = self.lock();
+        state.faults.clear();
+        state.earlier = None;
     }
 
     /// Enforces quotas of calls a second, or no longer.

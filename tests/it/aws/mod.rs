@@ -1,7 +1,9 @@
 //! The binary against a strict local AWS: one project with SSM as home and a Beanstalk environment as its copy.
 
 mod begin;
+mod matrix;
 mod permissions;
+mod site;
 mod slice;
 
 use crate::support::cloud::Cloud;

@@ -6,8 +6,9 @@
 //! there was nothing to resume, `undo` brings back what was there.
 
 use super::shim::{Call, How, run};
-use super::world::{Tree, Values, World};
+use super::world::{Values, World};
 use crate::support::env::Output;
+use crate::support::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use strongroom::journal::{Standing, Summary};

@@ -1,10 +1,10 @@
 //! A project with values and a past, that can be put back as it was, and what can be told of it without the binary.
 
 use crate::support::env::TestEnv;
+use crate::support::tree::Tree;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strongroom::document::Document;
@@ -141,71 +141,16 @@ NEW = {{ secret = true, optional = true }}
 
     /// Everything that the binary may have written.
     pub(super) fn tree(&self) -> Tree {
-        let mut tree = Tree(BTreeMap::new());
-        for folder in ["config", "state", "work"] {
-            capture(&self.env.root().join(folder), &mut tree);
-        }
-        tree
+        Tree::of(&self.env)
     }
 
     /// Puts everything back as it was.
     pub(super) fn restore(&self, tree: &Tree) {
-        for folder in ["config", "state", "work"] {
-            fs::remove_dir_all(self.env.root().join(folder)).unwrap();
-        }
-        // Sorted by path, a folder comes before what is in it.
-        for (path, node) in &tree.0 {
-            let mode = match node {
-                Node::Folder(mode) => {
-                    fs::create_dir(path).unwrap();
-                    mode
-                }
-                Node::File(bytes, mode) => {
-                    fs::write(path, bytes).unwrap();
-                    mode
-                }
-            };
-            fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
-        }
-    }
-}
-
-/// Folders and files by path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tree(BTreeMap<PathBuf, Node>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Node {
-    Folder(u32),
-    File(Vec<u8>, u32),
-}
-
-impl Tree {
-    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.0.iter().filter(|(_, node)| matches!(node, Node::File(..))).map(|(path, _)| path)
-    }
-
-    pub(super) fn bytes(&self, path: &Path) -> &[u8] {
-        match self.0.get(path) {
-            Some(Node::File(bytes, _)) => bytes,
-            Some(Node::Folder(_)) | None => &[],
-        }
+        tree.restore(&self.env);
     }
 }
 
 fn is_plan(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with("plan-") && name.ends_with(".age")
-}
-
-fn capture(path: &Path, tree: &mut Tree) {
-    let mode = path.metadata().unwrap().permissions().mode() & 0o7777;
-    if !path.is_dir() {
-        tree.0.insert(path.to_owned(), Node::File(fs::read(path).unwrap(), mode));
-        return;
-    }
-    tree.0.insert(path.to_owned(), Node::Folder(mode));
-    for entry in fs::read_dir(path).unwrap() {
-        capture(&entry.unwrap().path(), tree);
-    }
 }

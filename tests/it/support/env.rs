@@ -169,9 +169,15 @@ impl TestEnv {
     }
 
     /// Runs any command to its end.
-    pub(crate) fn finish(&self, mut command: Command, stdin: &[u8]) -> Output {
+    pub(crate) fn finish(&self, command: Command, stdin: &[u8]) -> Output {
+        self.finish_known(command, stdin, |_| {})
+    }
+
+    /// The same for a process that somebody wants to know as soon as it runs.
+    pub(crate) fn finish_known(&self, mut command: Command, stdin: &[u8], known: impl FnOnce(u32)) -> Output {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        known(child.id());
         let mut pipe = child.stdin.take().unwrap();
         let stdin = stdin.to_owned();
         // A child that does not read its stdin is no failure of the test.

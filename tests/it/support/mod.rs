@@ -9,6 +9,7 @@ pub(crate) mod machine;
 pub(crate) mod moto;
 pub(crate) mod policy;
 pub(crate) mod provision;
+pub(crate) mod tree;
 pub(crate) mod vault;
 
 pub(crate) use machine::program;

@@ -96,6 +96,13 @@ impl Ssm {
         }
     }
 
+    /// Puts the newest version of a parameter under a customer's key, as if its writer had named it.
+    pub(crate) fn encrypt_under(&mut self, name: &str, key: &str) {
+        let parameter = self.parameters.get_mut(identity(name)).expect("a parameter that was seeded before");
+        let newest = parameter.versions.last_mut().expect("a parameter has a version from the start");
+        newest.key = Some(key.to_owned());
+    }
+
     /// A parameter as it is now.
     pub(crate) fn held(&self, name: &str) -> Option<Held> {
         let parameter = self.parameters.get(identity(name))?;
