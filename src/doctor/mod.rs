@@ -4,8 +4,10 @@
 //! are the lists of checks; each check is a function in a file of its own, and none of them puts a value in what it finds.
 
 mod aws_keys;
+mod beanstalk;
 mod compose;
 mod confighooks;
+mod drift;
 mod env_files;
 mod finding;
 #[cfg(test)]
@@ -15,6 +17,8 @@ mod held;
 mod identity;
 mod missing;
 mod operations;
+mod parameters;
+mod permissions;
 mod plain_secrets;
 mod redis_tls;
 mod settings;
@@ -23,11 +27,15 @@ mod url_parts;
 mod weak;
 mod yaml;
 
+pub use beanstalk::{condition, support};
+pub use drift::{Drift, drift};
 pub use env_files::{EnvFile, is_env_file};
 pub use finding::{Finding, Place, Severity};
 pub use held::Held;
 pub use identity::{IdentityFile, identity};
 pub use operations::unfinished;
+pub use parameters::{leaving, parameter};
+pub use permissions::permissions;
 pub use tree::{File, Tree, is_wanted};
 
 use crate::manifest::{EnvironmentSpec, Manifest};

@@ -7,14 +7,16 @@ mod aws;
 mod beanstalk;
 mod lease;
 mod memory;
+mod probe;
 mod secrets_manager;
 mod ssm;
 mod vault;
 
 pub use aws::{Aws, Caller, Endpoints, Settings};
-pub use beanstalk::{BUDGET, Beanstalk, Condition};
+pub use beanstalk::{BUDGET, Beanstalk, Condition, Support};
 pub use lease::{Guard, Lease, Leases, LocalLeases, ParameterLeases, SecretLeases, Terms};
 pub use memory::Memory;
+pub use probe::Probe;
 pub use secrets_manager::SecretsManager;
 pub use ssm::{Ssm, Stray};
 pub use vault::{HISTORY, Vault};

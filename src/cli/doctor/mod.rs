@@ -3,14 +3,17 @@
 //! What is wrong is decided in [`crate::doctor`]; here it is gathered and told. What cannot be looked at is a finding, so
 //! that one locked door does not hide what is behind the others.
 
+mod aws;
 mod files;
 mod machine;
 
 use super::context::Context;
+use super::reading::Wish;
 use super::report::{Exit, Report};
 use super::table::Tone;
 use super::ui::{plural, shown};
 use crate::doctor::{self, Finding, Held, Project, Severity};
+use crate::store::Caller;
 use anyhow::{Error, Result};
 use clap::Args;
 use serde::Serialize;
@@ -44,10 +47,16 @@ impl Section {
 }
 
 pub(super) fn run(ctx: &mut Context, args: &DoctorArgs) -> Result<Exit> {
-    let sections = look(ctx, args.offline)?;
+    let Looked { caller, sections } = look(ctx, args.offline)?;
     if ctx.ui.json() {
-        ctx.ui.document("doctor", &Document::of(ctx.environment()?.name.as_str(), &sections))?;
+        ctx.ui.document(
+            "doctor",
+            &Document::of(ctx.environment()?.name.as_str(), caller.as_ref(), &sections),
+        )?;
     } else {
+        if let Some(caller) = &caller {
+            ctx.ui.note(&format!("as {}, account {}", shown(&caller.arn), shown(&caller.account)));
+        }
         ctx.ui.text(&told(ctx, &sections))?;
         summary(ctx, &sections)?;
     }
@@ -55,37 +64,56 @@ pub(super) fn run(ctx: &mut Context, args: &DoctorArgs) -> Result<Exit> {
     Ok(if worst >= Some(Severity::Warning) { Exit::Pending } else { Exit::Done })
 }
 
-fn look(ctx: &Context, offline: bool) -> Result<Vec<Section>> {
+/// What was looked at, and as whom.
+struct Looked {
+    caller: Option<Caller>,
+    sections: Vec<Section>,
+}
+
+fn look(ctx: &Context, offline: bool) -> Result<Looked> {
     let project = ctx.project()?;
     let environment = ctx.environment()?;
     let manifest = project.manifest.as_ref();
-    let found = files::found(project);
-    let opened = match offline && environment.home.is_remote() {
-        true => None,
-        false => Some(ctx.read_home(&super::reading::Wish::all())),
-    };
+    let on_aws = environment.home.is_remote() || !environment.copies.is_empty();
+    let caller = (on_aws && !offline).then(|| aws::caller(ctx));
+    let reachable = !environment.home.is_remote() || matches!(caller, Some(Ok(_)));
+    let opened = reachable.then(|| ctx.read_home(&Wish::all()));
     let (home, closed) = match opened {
         Some(Ok(held)) => (Some(held), None),
         Some(Err(error)) => (None, Some(machine::closed(ctx, &error)?)),
-        None => (None, None),
+        None => (None, offline.then(not_looked_at)),
     };
     let held = match &home {
         Some(home) => Held::of(manifest, environment, &home.snapshot, &home.instances),
         None => Held::default(),
     };
+    let found = files::found(project);
     let looked =
         Project { manifest, environment, tree: &found.tree, held: &held, env_files: &found.env_files };
     let mut in_files = doctor::files(&looked);
     in_files.extend(found.unread);
-    let values = match &home {
-        Some(_) => doctor::values(&looked),
-        None => vec![closed.unwrap_or_else(not_looked_at)],
+    let mut sections = vec![Section::new("files", in_files)];
+    if home.is_some() {
+        sections.push(Section::new("values", doctor::values(&looked)));
+    } else if let Some(closed) = closed {
+        sections.push(Section::new("values", vec![closed]));
+    }
+    sections.push(Section::new("this machine", machine::look(ctx)?));
+    let caller = match caller {
+        Some(Ok(caller)) => {
+            if environment.home.is_remote() {
+                sections.push(aws::home(ctx, home.as_ref())?);
+            }
+            sections.extend(aws::copies(ctx, home.as_ref())?);
+            Some(caller)
+        }
+        Some(Err(finding)) => {
+            sections.push(Section::new("AWS", vec![finding]));
+            None
+        }
+        None => None,
     };
-    Ok(vec![
-        Section::new("files", in_files),
-        Section::new("values", values),
-        Section::new("this machine", machine::look(ctx)?),
-    ])
+    Ok(Looked { caller, sections })
 }
 
 fn not_looked_at() -> Finding {
@@ -100,10 +128,10 @@ fn not_checked(code: &'static str, what: &str, error: &Error) -> Finding {
     let said: Vec<&str> =
         std::iter::once(message.as_str()).chain(causes.iter().map(String::as_str)).collect();
     let finding = Finding::warning(code, what).why(said.join(": "));
-    match hints.is_empty() {
-        true => finding,
-        false => finding.fix(hints.remove(0)),
-    }
+    finding.fix(match hints.is_empty() {
+        true => "put that right, and run `strongroom doctor` again".to_owned(),
+        false => hints.remove(0),
+    })
 }
 
 /// Every finding under its area, the worst first.
@@ -169,6 +197,8 @@ fn counts(sections: &[Section]) -> [usize; 3] {
 #[derive(Serialize)]
 struct Document<'a> {
     environment: &'a str,
+    /// Who we are on AWS, where it was asked.
+    caller: Option<&'a Caller>,
     /// What was looked at.
     checked: Vec<&'a str>,
     problems: usize,
@@ -189,7 +219,7 @@ struct Line<'a> {
 }
 
 impl Document<'_> {
-    fn of<'a>(environment: &'a str, sections: &'a [Section]) -> Document<'a> {
+    fn of<'a>(environment: &'a str, caller: Option<&'a Caller>, sections: &'a [Section]) -> Document<'a> {
         let [problems, warnings, notes] = counts(sections);
         let lines = sections.iter().flat_map(|section| {
             section.findings.iter().map(|finding| Line {
@@ -203,6 +233,6 @@ impl Document<'_> {
             })
         });
         let checked = sections.iter().map(|section| section.area.as_str()).collect();
-        Document { environment, checked, problems, warnings, notes, findings: lines.collect() }
+        Document { environment, caller, checked, problems, warnings, notes, findings: lines.collect() }
     }
 }

@@ -9,7 +9,7 @@ use crate::snapshot::{Held, Snapshot};
 
 /// A copy, what it should hold and what it holds.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(in crate::cli) struct Copy {
     /// Its name in the manifest.
     pub(super) name: String,
     /// Which place of the world it is.
@@ -22,7 +22,7 @@ pub(super) struct Copy {
 
 /// How an address stands in a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InCopy {
+pub(in crate::cli) enum InCopy {
     /// The copy does not take it, or neither has a value.
     Nothing,
     /// The same value.
@@ -57,7 +57,7 @@ impl InCopy {
     }
 
     /// Whether the copy is not as it should be.
-    pub(super) fn is_off(self) -> bool {
+    pub(in crate::cli) fn is_off(self) -> bool {
         !matches!(self, InCopy::Nothing | InCopy::Agrees | InCopy::ByReference)
     }
 }
@@ -74,8 +74,13 @@ impl Copy {
         Copy { name: name.to_owned(), location, notes, desired, seen }
     }
 
+    /// What it should hold, or hold no more.
+    pub(in crate::cli) fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.desired.keys()
+    }
+
     /// How one address stands.
-    pub(super) fn cell(&self, address: &Address) -> InCopy {
+    pub(in crate::cli) fn cell(&self, address: &Address) -> InCopy {
         let seen = self.seen.entries.get(address);
         match (self.desired.get(address), seen.map(|entry| &entry.held)) {
             (None, _) | (Some(Want::Absent), None) => InCopy::Nothing,
@@ -92,7 +97,7 @@ impl Copy {
     }
 
     /// Whether it was deployed with what its references stand for now. Instances that started since have other values.
-    pub(super) fn is_current(&self) -> bool {
+    pub(in crate::cli) fn is_current(&self) -> bool {
         let address = Revision::address();
         self.desired.get(&address).is_none_or(|want| want.met_by(self.seen.entries.get(&address)))
     }

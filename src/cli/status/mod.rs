@@ -18,7 +18,7 @@ use crate::plan::Write;
 use crate::snapshot::{Entry, Snapshot};
 use anyhow::Result;
 use clap::Args;
-use copies::{Copy, InCopy};
+pub(super) use copies::{Copy, InCopy};
 use jiff::Timestamp;
 use matrix::{InFile, InHome, Matrix, OnDisk, Row, Target};
 use serde::Serialize;
@@ -100,7 +100,7 @@ fn look(ctx: &Context, all: bool) -> Result<Found> {
 }
 
 /// A copy as it is, beside what it should be.
-fn copy(ctx: &Context, spec: &CopySpec, held: &Held) -> Result<Copy> {
+pub(super) fn copy(ctx: &Context, spec: &CopySpec, held: &Held) -> Result<Copy> {
     let desired = super::sync::desired(ctx, spec, held)?;
     let addresses: Vec<Address> = desired.keys().cloned().collect();
     let store = ctx.copy(spec)?;

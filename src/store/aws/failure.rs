@@ -148,6 +148,12 @@ impl Failure {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whether the credentials are no good, whatever they may be allowed.
+    pub(in crate::store) fn is_of_credentials(&self) -> bool {
+        let never_sent = self.code.is_none() && self.kind == ErrorKind::Denied;
+        never_sent || self.code.as_deref().is_some_and(|code| CREDENTIALS.contains(&code))
+    }
+
     /// Whether AWS asked for patience.
     pub(super) fn throttled(&self) -> bool {
         self.code.as_deref().is_some_and(|code| THROTTLED.contains(&code))
@@ -170,9 +176,7 @@ impl Failure {
     }
 
     fn hint(&self, action: &str, resource: &str) -> Option<String> {
-        let code = self.code.as_deref().unwrap_or_default();
-        let no_login = self.code.is_none() && self.kind == ErrorKind::Denied;
-        if CREDENTIALS.contains(&code) || no_login {
+        if self.is_of_credentials() {
             return Some(
                 "log in again (`aws sso login`, or new keys); `aws sts get-caller-identity` shows who you are"
                     .to_owned(),

@@ -12,10 +12,12 @@ mod deployment;
 mod limits;
 mod naming;
 mod platform;
+mod probe;
 mod review;
 mod update;
 
 pub use limits::BUDGET;
+pub use probe::Support;
 
 use super::aws::{Again, Failure, Family, Reach, Request};
 use super::{

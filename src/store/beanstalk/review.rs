@@ -140,7 +140,7 @@ impl Beanstalk {
     }
 
     /// The day on which a platform version was made. Nothing where AWS does not tell: it is a help, not a need.
-    async fn made(&self, arn: &str) -> Option<Date> {
+    pub(super) async fn made(&self, arn: &str) -> Option<Date> {
         let clients = self.aws.clients().await.ok()?;
         let request = Request::read("elasticbeanstalk:DescribePlatformVersion", Family::Beanstalk);
         let send = || clients.beanstalk.describe_platform_version().platform_arn(arn).send();

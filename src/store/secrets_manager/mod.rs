@@ -12,6 +12,7 @@
 mod json_document;
 mod lifecycle;
 mod past;
+mod probe;
 mod read;
 mod review;
 mod seen;

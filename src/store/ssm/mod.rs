@@ -8,6 +8,7 @@ mod details;
 mod history;
 mod listing;
 mod names;
+mod probe;
 mod read;
 mod write;
 

@@ -1,6 +1,8 @@
 //! `doctor`: each fault is found where it was planted, a project without one is left alone, and no value is in what it
 //! says.
 
+mod aws;
+
 use crate::examples::copy;
 use crate::support::env::TestEnv;
 use serde_json::Value;
@@ -30,7 +32,7 @@ fn found(env: &TestEnv) -> BTreeSet<String> {
     let grave = findings.iter().any(|finding| finding["severity"] != "note");
     assert_eq!(output.code, Some(if grave { 3 } else { 0 }), "{told}");
     let line = |finding: &Value| {
-        for field in ["what", "why"] {
+        for field in ["what", "why", "fix"] {
             assert!(!finding[field].as_str().unwrap().is_empty(), "{finding}");
         }
         format!("{} {}", finding["code"].as_str().unwrap(), finding["place"].as_str().unwrap_or_default())
@@ -207,4 +209,32 @@ fn offline_asks_no_place_on_aws() {
     assert!(output.stdout.contains("\"not-looked-at\""), "{}", output.stdout);
     assert!(!output.stdout.contains("127.0.0.1"), "{}", output.stdout);
     assert_eq!(output.code, Some(3));
+}
+
+/// Every code that a finding can have, as the sources spell it.
+fn codes() -> BTreeSet<String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut codes = BTreeSet::new();
+    for folder in ["doctor", "cli/doctor"] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            for maker in ["Finding::new(", "Finding::problem(", "Finding::warning(", "Finding::note(", "not_checked("] {
+                let calls = text.split(maker).skip(1).map(str::trim_start);
+                let literals = calls.filter_map(|call| call.strip_prefix('"')?.split('"').next());
+                codes.extend(literals.map(str::to_owned));
+            }
+        }
+    }
+    codes
+}
+
+#[test]
+fn the_document_tells_every_finding_and_no_other() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctor.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let told: BTreeSet<String> = rows
+        .flat_map(|cell| cell.split(',').map(|code| code.trim().trim_matches('`').to_owned()).collect::<Vec<_>>())
+        .collect();
+    assert!(codes().len() > 30);
+    assert_eq!(told, codes());
 }
