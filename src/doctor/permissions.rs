@@ -28,13 +28,20 @@ pub fn permissions(location: &str, probes: &[Probe]) -> Vec<Finding> {
 }
 
 fn fixed(finding: Finding, error: &StoreError) -> Finding {
-    finding.fix(error.hint.clone().unwrap_or_else(|| "put that right, and run `strongroom doctor` again".to_owned()))
+    finding.fix(
+        error.hint.clone().unwrap_or_else(|| "put that right, and run `strongroom doctor` again".to_owned()),
+    )
 }
 
 /// Whether commands find another way, which is slower.
 fn has_detour(action: &str) -> bool {
-    ["ssm:GetParameters", "ssm:DescribeParameters", "ssm:GetParameterHistory", "secretsmanager:BatchGetSecretValue"]
-        .contains(&action)
+    [
+        "ssm:GetParameters",
+        "ssm:DescribeParameters",
+        "ssm:GetParameterHistory",
+        "secretsmanager:BatchGetSecretValue",
+    ]
+    .contains(&action)
 }
 
 /// What commands do with a permission.
@@ -88,7 +95,9 @@ mod tests {
             ("not-tried", Severity::Warning),
         ];
         assert_eq!(told, expected);
-        assert!(found[0].what.contains("`ssm:GetParameter` on `arn:aws:ssm:us-east-1:111122223333:parameter/x`"));
+        assert!(
+            found[0].what.contains("`ssm:GetParameter` on `arn:aws:ssm:us-east-1:111122223333:parameter/x`")
+        );
     }
 
     #[test]

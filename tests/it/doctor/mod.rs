@@ -172,13 +172,12 @@ fn faults_in_values_are_found_by_address_and_told_without_them() {
     for text in [&output.stdout, &output.stderr, &env.run("--json doctor").stdout] {
         assert!(!text.contains("canary"), "{text}");
     }
-    let identity = format!("identity-mode {}", env.config("identity.txt").display());
     let expected = [
         "weak-value app/TOKEN",
         "redis-tls-unsaid app/CACHE_URL",
         "url-disagrees app/DATABASE_URL",
         "missing-value app/NEEDED",
-        identity.as_str(),
+        "identity-mode [ROOT]/config/strongroom/identity.txt",
     ];
     assert_eq!(found(&env), set(&expected));
 }
@@ -218,7 +217,9 @@ fn codes() -> BTreeSet<String> {
     for folder in ["doctor", "cli/doctor"] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-            for maker in ["Finding::new(", "Finding::problem(", "Finding::warning(", "Finding::note(", "not_checked("] {
+            for maker in
+                ["Finding::new(", "Finding::problem(", "Finding::warning(", "Finding::note(", "not_checked("]
+            {
                 let calls = text.split(maker).skip(1).map(str::trim_start);
                 let literals = calls.filter_map(|call| call.strip_prefix('"')?.split('"').next());
                 codes.extend(literals.map(str::to_owned));
@@ -233,7 +234,9 @@ fn the_document_tells_every_finding_and_no_other() {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctor.md")).unwrap();
     let rows = text.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
     let told: BTreeSet<String> = rows
-        .flat_map(|cell| cell.split(',').map(|code| code.trim().trim_matches('`').to_owned()).collect::<Vec<_>>())
+        .flat_map(|cell| {
+            cell.split(',').map(|code| code.trim().trim_matches('`').to_owned()).collect::<Vec<_>>()
+        })
         .collect();
     assert!(codes().len() > 30);
     assert_eq!(told, codes());
