@@ -6,21 +6,23 @@ use super::{Section, not_checked};
 use crate::cli::context::Context;
 use crate::cli::reading::Held;
 use crate::cli::status::{self, Copy, InCopy};
-use crate::doctor::{self, Finding};
+use crate::doctor::{self, Finding, Severity};
 use crate::manifest::{CopySpec, Place, Placeholder};
 use crate::name::Address;
 use crate::snapshot::Snapshot;
 use crate::store::{Beanstalk, Caller, Store, Support};
-use anyhow::Result;
+use anyhow::{Error, Result};
 
-/// Who we are on AWS, or why nobody there knows us.
-pub(super) fn caller(ctx: &Context) -> Result<Caller, Finding> {
-    let asked = ctx.aws().and_then(|aws| ctx.wait_for(async { Ok(aws.check_account().await?.clone()) }));
-    asked.map_err(|error| {
-        let what = "AWS does not take us for somebody of this account, and nothing there was looked at";
-        let finding = not_checked("no-access", what, &error);
-        Finding { severity: doctor::Severity::Problem, ..finding }
-    })
+/// Who we are on AWS.
+pub(super) fn caller(ctx: &Context) -> Result<Caller> {
+    let aws = ctx.aws()?;
+    ctx.wait_for(async { Ok(aws.check_account().await?.clone()) })
+}
+
+/// That nobody there knows us, or not as somebody of this account.
+pub(super) fn no_access(error: &Error) -> Finding {
+    let what = "AWS does not take us for somebody of this account, and nothing there was looked at";
+    Finding { severity: Severity::Problem, ..not_checked("no-access", what, error) }
 }
 
 /// What home is made of, beside its values.

@@ -107,8 +107,8 @@ fn look(ctx: &Context, offline: bool) -> Result<Looked> {
             sections.extend(aws::copies(ctx, home.as_ref())?);
             Some(caller)
         }
-        Some(Err(finding)) => {
-            sections.push(Section::new("AWS", vec![finding]));
+        Some(Err(error)) => {
+            sections.push(Section::new("AWS", vec![aws::no_access(&error)]));
             None
         }
         None => None,
@@ -156,7 +156,9 @@ fn lines_of(ctx: &Context, finding: &Finding) -> Vec<String> {
         Severity::Note => Tone::Faint,
     };
     let word = ctx.ui.toned_out(tone, &format!("{:7}", finding.severity.word()));
-    let place = finding.place.as_ref().map(|place| format!("{}: ", shown(&place.to_string())));
+    let place = finding.place.as_ref().map(ToString::to_string);
+    let place =
+        place.filter(|place| !finding.what.contains(place)).map(|place| format!("{}: ", shown(&place)));
     let code = ctx.ui.toned_out(Tone::Faint, &format!("[{}]", finding.code));
     let mut lines = vec![format!("  {word}  {}{} {code}", place.unwrap_or_default(), shown(&finding.what))];
     if !finding.why.is_empty() {
