@@ -110,7 +110,7 @@ fn a_document_tells_every_key_and_no_value() {
     assert_eq!(
         told["keys"][1],
         json!({"address": "app/TOKEN", "secret": true, "home": "present", "version": "1",
-               "modified": "1970-01-01T00:00:00Z", "targets": {"app": "agrees"}})
+               "modified": "1970-01-01T00:00:00Z", "copies": {}, "targets": {"app": "agrees"}})
     );
     assert!(!told.to_string().contains("t0k"));
 }
