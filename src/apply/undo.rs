@@ -63,7 +63,12 @@ pub async fn plan_undo(
             }
         }
         let store = store.as_ref();
-        plan = plan.then(compared(&place, store, &desired, &seen).await.map_err(unread)?);
+        let mut back = compared(&place, store, &desired, &seen).await.map_err(unread)?;
+        for write in &mut back.writes {
+            // What was there fits; a place that cannot say more about it just now does not stand in the way.
+            write.notes = store.review(write).await.unwrap_or_default();
+        }
+        plan = plan.then(back);
     }
     if !left.is_empty() && !skip_changed {
         let operation = Some(id.clone());

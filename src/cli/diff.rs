@@ -2,13 +2,14 @@
 
 use super::complete;
 use super::context::Context;
-use super::reading::Wish;
+use super::reading::{Held, Wish};
 use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
 use super::ui::plural;
+use crate::manifest::{GroupSpec, Manifest, Selection};
 use crate::name::{Address, Group};
 use crate::secret::FingerprintKey;
-use crate::snapshot::{Held, Snapshot};
+use crate::snapshot::{self, Entry, Snapshot};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -60,8 +61,11 @@ struct Document {
 pub(super) fn run(ctx: &mut Context, args: &DiffArgs) -> Result<Exit> {
     let (a, b) = (side(ctx, &args.a)?, side(ctx, &args.b)?);
     let key = ctx.fingerprint_key();
+    let manifest = &ctx.project()?.manifest;
+    let both = |address: &&Address| a.may_hold(manifest, address) && b.may_hold(manifest, address);
     let addresses: BTreeSet<&Address> = a.snapshot.entries.keys().chain(b.snapshot.entries.keys()).collect();
-    let rows: Vec<Row> = addresses.into_iter().map(|address| row(address, &a, &b, &key)).collect();
+    let rows: Vec<Row> =
+        addresses.into_iter().filter(both).map(|address| row(address, &a, &b, &key)).collect();
     let count = rows.iter().filter(|row| row.state != "same").count();
     if ctx.ui.json() {
         ctx.ui.document("diff", &Document { a: a.location, b: b.location, rows })?;
@@ -93,6 +97,17 @@ pub(super) fn run(ctx: &mut Context, args: &DiffArgs) -> Result<Exit> {
 struct Side {
     location: String,
     snapshot: Snapshot,
+    /// What a copy is given; a home has everything.
+    takes: Option<Selection>,
+}
+
+impl Side {
+    /// Whether the address can be there at all.
+    fn may_hold(&self, manifest: &Manifest, address: &Address) -> bool {
+        let Some(selection) = &self.takes else { return true };
+        let group = manifest.group(address.group.as_str());
+        selection.takes(address) && group.is_ok_and(GroupSpec::reaches_environments)
+    }
 }
 
 fn side(ctx: &Context, text: &str) -> Result<Side> {
@@ -118,8 +133,18 @@ fn side(ctx: &Context, text: &str) -> Result<Side> {
     }
 }
 
+/// A home as its copies and files see it: what stands in the manifest, and what is derived, is part of it.
 fn of_home(ctx: &Context) -> Result<Side> {
-    Ok(Side { location: ctx.home()?.location(), snapshot: ctx.read_home(&Wish::all())?.snapshot })
+    let (manifest, environment) = (&ctx.project()?.manifest, &ctx.environment()?.name);
+    let Held { mut snapshot, instances } = ctx.read_home(&Wish::all())?;
+    for address in manifest.addresses(environment, &instances) {
+        if let (false, Ok(Some(value))) =
+            (snapshot.entries.contains_key(&address), manifest.value_of(environment, &snapshot, &address))
+        {
+            snapshot.entries.insert(address, Entry::of(value));
+        }
+    }
+    Ok(Side { location: ctx.home()?.location(), snapshot, takes: None })
 }
 
 fn of_copy(ctx: &Context, name: &str) -> Result<Side> {
@@ -130,12 +155,12 @@ fn of_copy(ctx: &Context, name: &str) -> Result<Side> {
         manifest.groups_in(&ctx.environment()?.name).map(|group| group.name.clone()).collect();
     let store = ctx.copy(spec)?;
     let snapshot = ctx.wait_for(async { Ok(store.walk(&groups).await?) })?;
-    Ok(Side { location: store.location(), snapshot })
+    Ok(Side { location: store.location(), snapshot, takes: Some(spec.selection.clone()) })
 }
 
 fn row(address: &Address, a: &Side, b: &Side, key: &FingerprintKey) -> Row {
     let (one, other) = (a.snapshot.entries.get(address), b.snapshot.entries.get(address));
-    let refers = |held: &Held, arn: Option<&String>| matches!(held, Held::Reference(to) if Some(to) == arn);
+    let refers = |held: &snapshot::Held, arn: Option<&String>| matches!(held, snapshot::Held::Reference(to) if Some(to) == arn);
     let state = match (one, other) {
         (Some(one), Some(other)) if one.held.same_as(&other.held) => "same",
         (Some(one), Some(other))
@@ -147,9 +172,9 @@ fn row(address: &Address, a: &Side, b: &Side, key: &FingerprintKey) -> Row {
         (Some(_), None) => "only-a",
         (None, _) => "only-b",
     };
-    let shown = |held: &Held| match held {
-        Held::Value(value) => value.fingerprint(key).to_string(),
-        Held::Reference(arn) => format!("-> {arn}"),
+    let shown = |held: &snapshot::Held| match held {
+        snapshot::Held::Value(value) => value.fingerprint(key).to_string(),
+        snapshot::Held::Reference(arn) => format!("-> {arn}"),
     };
     let (one, other) = (one.map(|entry| shown(&entry.held)), other.map(|entry| shown(&entry.held)));
     Row { address: address.to_string(), state, a: one, b: other }

@@ -7,7 +7,7 @@ use super::report::{Exit, Stop};
 use crate::manifest::ValueSource;
 use crate::name::Address;
 use crate::secret::Secret;
-use crate::snapshot::Version;
+use crate::snapshot::{Held, Version};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -63,6 +63,12 @@ fn present(ctx: &Context, address: &Address) -> Result<(Secret, Described)> {
     let manifest = &ctx.project()?.manifest;
     let environment = &ctx.environment()?.name;
     let held = ctx.read_home(&Wish::these([address]))?;
+    if let Some(Held::Reference(arn)) = held.snapshot.entries.get(address).map(|entry| &entry.held) {
+        let message = format!("{address} is a reference, and its value lives in {}", super::ui::shown(arn));
+        return Err(Stop::new(Exit::Failed, message)
+            .hint("an environment whose home is ssm or secretsmanager reads it there")
+            .into());
+    }
     let value = manifest.value_of(environment, &held.snapshot, address)?;
     let value =
         value.ok_or_else(|| Stop::new(Exit::Failed, format!("{address} is optional, and has no value")))?;

@@ -141,7 +141,7 @@ impl Row {
 
 pub(super) fn list(ctx: &mut Context, _args: &OperationsArgs) -> Result<Exit> {
     let mut listed = ctx.journal()?.list()?;
-    let here = [ctx.home_location()?];
+    let here = ctx.locations()?;
     let elsewhere = listed.iter().filter(|summary| !is_at(summary, &here)).count();
     // One that changes no address tells no place: it is of interest only as long as something is wrong with it.
     listed.retain(|summary| is_at(summary, &here) && (!summary.targets.is_empty() || needs_a_look(summary)));

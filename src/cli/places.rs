@@ -35,6 +35,15 @@ impl Context {
         Ok(self.guard.before(stores))
     }
 
+    /// Where home and the copies are, in the words of [`Store::location`]. Nobody is asked for a passphrase for it.
+    pub(super) fn locations(&self) -> Result<Vec<String>> {
+        let mut found = vec![self.home_location()?];
+        for copy in self.copies()? {
+            found.push(self.copy(copy)?.location());
+        }
+        Ok(found)
+    }
+
     /// The copies that must agree with home; home itself is none, where it is declared as one.
     pub(super) fn copies(&self) -> Result<Vec<&CopySpec>> {
         let environment = self.environment()?;

@@ -4,6 +4,8 @@
 //! end well; a line `$ command  # exit N` must end with N. Other lines are what is said, and are not compared: wording is
 //! fixed by the tests of each command.
 
+use crate::support::cloud::Cloud;
+use crate::support::cloud::beanstalk::seeds::Example;
 use crate::support::env::{Output, TestEnv};
 use std::path::{Path, PathBuf};
 
@@ -54,6 +56,21 @@ fn story() -> TestEnv {
     env
 }
 
+/// The local AWS as its example starts it, and the example dev-app.
+fn on_aws(env: &mut TestEnv) -> Cloud {
+    let cloud = Cloud::start();
+    cloud.world(|world| world.beanstalk.add_example(Example::DevApp, jiff::Timestamp::now()));
+    for (name, value) in cloud.environment() {
+        env.set(name, value);
+    }
+    env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
+    for file in ["demo-identity.txt", ".strongroom/local.age"] {
+        let path = format!("examples/dev-app/{file}");
+        env.write(&path, std::fs::read(root().join(&path)).unwrap());
+    }
+    cloud
+}
+
 fn expected(command: &str) -> (&str, i32) {
     match command.rsplit_once("# exit ") {
         Some((line, code)) => (line, code.trim().parse().unwrap()),
@@ -66,10 +83,16 @@ fn every_command_of_the_documents_runs_as_written() {
     let mut count = 0;
     // The page on recovery has a story of its own, with what a crash leaves: recovery.rs tells it.
     for (name, text) in documents().into_iter().filter(|(name, _)| name != "docs/recovery.md") {
-        let env = story();
+        let mut env = story();
+        // The tour of AWS has one of its own, and the example as it is in the repository.
+        let cloud = (name == "docs/aws.md").then(|| on_aws(&mut env));
+        let mut shell = String::new();
         for (line, command) in commands(&text) {
             let (run, code) = expected(&command);
-            let output: Output = env.sh(run);
+            let output: Output = env.sh(&format!("{shell}{run}"));
+            if ["cd ", "export "].iter().any(|lasting| run.starts_with(lasting)) {
+                shell.push_str(&format!("{run}\n"));
+            }
             assert_eq!(
                 output.code,
                 Some(code),
@@ -79,6 +102,7 @@ fn every_command_of_the_documents_runs_as_written() {
             );
             count += 1;
         }
+        drop(cloud);
     }
     assert!(count >= 8, "only {count} commands were found: is the fence spelled ```console?");
 }

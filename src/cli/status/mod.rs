@@ -242,6 +242,9 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
         .collect();
     let places = shown(&places.join(", "));
     ctx.ui.note(&match off {
+        0 if found.copies.iter().any(Copy::is_drift) => {
+            format!("{environment}: {keys}, the values agree in {places}")
+        }
         0 => format!("{environment}: {keys}, all in order in {places}"),
         _ if all => format!("{environment}: {off} of {keys} not in order"),
         _ => format!("{environment}: {off} of {keys} not in order; --all shows the others"),

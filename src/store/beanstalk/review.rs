@@ -36,6 +36,9 @@ impl Beanstalk {
         self.refused(&refusals)?;
         notes.extend(character_notes(write));
         notes.push(room(joined(&update.after(&deployed.variables))));
+        if write.changes.is_empty() {
+            return Ok(notes);
+        }
         let look = self.look().await?;
         notes.push(match look.ready {
             true => "AWS updates the environment: the app restarts on its instances".to_owned(),
