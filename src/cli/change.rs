@@ -79,7 +79,7 @@ impl Context {
             self.ui.note(&format!("{command}: nothing to do, it is so already"));
             return self.say_document(command, &shown, None, &[]);
         }
-        self.ui.show(&format!("{command}\n{}{}", self.caller_line()?, self.text(&shown, stores)));
+        self.ui.show(&format!("{command}\n{}{}", self.caller_line(plan)?, self.text(&shown, stores)));
         if self.dry_run() {
             self.ui.note("dry run: nothing was changed");
             return self.say_document(command, &shown, None, &[]);

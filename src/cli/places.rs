@@ -81,7 +81,7 @@ impl Context {
             write.place == home && write.changes.iter().all(|change| matches!(change.after, Want::Present(_)))
         };
         let single = matches!(plan.writes.as_slice(), [write] if only_sets(write));
-        if single || self.aws.get().is_none() {
+        if single || !self.reaches_aws(plan)? {
             return Ok(());
         }
         let leases = self.leases()?;
@@ -119,10 +119,19 @@ impl Context {
         })
     }
 
-    /// Who we are on AWS, for the head of a plan; empty where no place of the run is there. The account is the declared
-    /// one, or nothing is shown and nothing done.
-    pub(super) fn caller_line(&self) -> Result<String> {
-        let Some(aws) = self.aws.get() else { return Ok(String::new()) };
+    /// Whether a plan writes to a place on AWS.
+    fn reaches_aws(&self, plan: &Plan) -> Result<bool> {
+        let (home, remote) = (self.home_name()?, self.environment()?.home.is_remote());
+        Ok(plan.writes.iter().any(|write| remote || write.place != home))
+    }
+
+    /// Who we are on AWS, for the head of a plan; empty where nothing of it is there. The account is the declared one, or
+    /// nothing is shown and nothing done.
+    pub(super) fn caller_line(&self, plan: &Plan) -> Result<String> {
+        if !self.reaches_aws(plan)? {
+            return Ok(String::new());
+        }
+        let aws = self.aws()?;
         let caller = self.wait_for(async { Ok(aws.check_account().await?.clone()) })?;
         Ok(format!("as {}, account {}\n", super::ui::shown(&caller.arn), super::ui::shown(&caller.account)))
     }

@@ -8,7 +8,7 @@ mod matrix;
 use super::context::{Context, Project};
 use super::places::place_of;
 use super::reading::{Held, Wish};
-use super::report::Exit;
+use super::report::{Exit, Report};
 use super::table::{Cell, Table, Tone};
 use super::ui::{plural, shown};
 use crate::journal::Standing;
@@ -61,7 +61,7 @@ impl Found {
 }
 
 pub(super) fn run(ctx: &mut Context, args: &StatusArgs) -> Result<Exit> {
-    let found = look(ctx, args.all)?;
+    let found = look(ctx, args)?;
     let now = ctx.clock()();
     if ctx.ui.json() {
         ctx.ui.document("status", &Document::of(ctx.environment()?, &found))?;
@@ -72,18 +72,30 @@ pub(super) fn run(ctx: &mut Context, args: &StatusArgs) -> Result<Exit> {
     Ok(if args.check && found.is_drift() { Exit::Pending } else { Exit::Done })
 }
 
-fn look(ctx: &Context, all: bool) -> Result<Found> {
+fn look(ctx: &Context, args: &StatusArgs) -> Result<Found> {
     let project = ctx.project()?;
     let environment = ctx.environment()?;
     // What is not declared is found by a walk, which is dear where home is far away.
-    let held = match all || !environment.home.is_remote() {
+    let held = match args.all || !environment.home.is_remote() {
         true => {
             let snapshot = ctx.everything()?;
             Held { instances: instances(&snapshot), snapshot }
         }
         false => ctx.read_home(&Wish::all())?,
     };
-    let copies = ctx.copies()?.into_iter().map(|spec| copy(ctx, spec, &held)).collect::<Result<_>>()?;
+    let mut copies = Vec::new();
+    for spec in ctx.copies()? {
+        match copy(ctx, spec, &held) {
+            Ok(copy) => copies.push(copy),
+            // Somebody with no more than the vault at hand wants to know how that stands.
+            Err(error) if !args.check => {
+                let report = Report::of(&error);
+                let causes = report.causes.join(": ");
+                ctx.ui.warning(&format!("{} is left out: {} {causes}", spec.name, report.message));
+            }
+            Err(error) => return Err(error),
+        }
+    }
     let Held { snapshot, instances } = held;
     let about = (project.manifest.as_ref(), &environment.name, &instances);
     let specs = project.manifest.renders().filter(|spec| spec.environments.contains(&environment.name));

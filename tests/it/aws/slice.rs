@@ -88,3 +88,20 @@ fn a_second_operator_is_told_who_holds_the_lease() {
     assert!(stderr.contains("sync web"), "{stderr}");
     assert_eq!(cloud.count("elasticbeanstalk:UpdateEnvironment"), 1);
 }
+
+#[test]
+fn a_vault_with_a_copy_on_aws_can_be_used_where_aws_cannot_be_reached() {
+    let manifest = super::MANIFEST.replace("home = \"ssm\"", "home = \"vault\"").replace("SECRETS", "value");
+    let mut env = crate::support::env::TestEnv::new();
+    env.run("init --yes").success();
+    let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
+    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    let recipients = format!("[project]\nrecipients = [\"{public}\"]");
+    env.write("strongroom.toml", manifest.replace("[project]", &recipients));
+    env.set("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    env.set("AWS_EC2_METADATA_DISABLED", "true");
+    env.run_with_stdin("set SECRET_KEY --yes", "canary").success();
+    let told = env.run("status");
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert!(told.stdout.contains("app/SECRET_KEY") || told.stdout.contains("missing"), "{}", told.stdout);
+}
