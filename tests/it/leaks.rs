@@ -1,6 +1,8 @@
 //! A value that can be recognised, through every command, on success and on failure: it is told by those whose purpose
 //! that is, and nowhere else.
 
+mod aws;
+
 use crate::support::env::{Output, STRONGROOM, TestEnv};
 use jiff::Timestamp;
 use std::fs;

@@ -255,6 +255,11 @@ fn chain(error: &dyn Error) -> String {
     causes.join(": ")
 }
 
+/// How much of a value's beginning shows that it is quoted.
+const START: usize = 8;
+/// How much of a value shows it anywhere: names and hosts that stand in messages too are mostly shorter.
+const PIECE: usize = 16;
+
 /// What AWS said, without the values that the request carried. A refusal may quote a value as it is, escaped or cut, so
 /// nothing is left between `Value` and `at`, where AWS's validation puts it.
 pub(in crate::store) fn quotable(message: &str, values: &[&Secret]) -> String {
@@ -270,13 +275,20 @@ pub(in crate::store) fn quotable(message: &str, values: &[&Secret]) -> String {
         for form in [raw, escaped.trim_matches('"')] {
             text = text.replace(form, "[value]");
         }
-        // A long quotation is cut somewhere.
-        let start: String = raw.chars().take(8).collect();
-        if start.chars().count() == 8 && text.contains(&start) {
+        // A long quotation is cut somewhere, behind or before.
+        let start: String = raw.chars().take(START).collect();
+        let cut = start.chars().count() == START && text.contains(&start);
+        if cut || shares(&text, raw) || shares(&text, &escaped) {
             return "AWS's message quotes the value and is not shown".to_owned();
         }
     }
     text
+}
+
+/// Whether the text has a long piece of the value in it, wherever that begins.
+fn shares(text: &str, value: &str) -> bool {
+    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    starts.windows(PIECE + 1).any(|piece| value.contains(&text[piece[0]..piece[PIECE]]))
 }
 
 #[cfg(test)]
@@ -320,6 +332,9 @@ mod tests {
         for said in ["got canary\"line\nend", r#"got canary\"line\nend"#, "got canary\"l…"] {
             assert!(!quotable(said, &[&value]).contains("canary"), "{said}");
         }
+        let url = Secret::new("postgres://app:canary-pass@host.example/db".to_owned()).unwrap();
+        assert!(!quotable("got …app:canary-pass@host…", &[&url]).contains("canary"));
+        assert_eq!(quotable("no such host host.example", &[&url]), "no such host host.example");
         assert_eq!(quotable("plain", &[]), "plain");
     }
 }

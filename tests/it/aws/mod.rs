@@ -5,6 +5,7 @@ mod matrix;
 mod permissions;
 mod site;
 mod slice;
+mod together;
 
 use crate::support::cloud::Cloud;
 use crate::support::cloud::beanstalk::handles::Seed;

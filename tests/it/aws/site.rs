@@ -13,11 +13,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use strongroom::document::{Document, State};
 use strongroom::journal::{Journal, Outside, Standing, Summary};
-use strongroom::seal::Identities;
+use strongroom::seal::{self, Identities};
 
 /// How every value begins that the binary is given, so that it can be looked for.
 pub(super) const CANARY: &str = "canary";
+
+/// The access key of another person.
+const COLLEAGUE: &str = "AKIALOCALCOLLEAGUEXA";
 
 const MANIFEST: &str = r#"
 version = 1
@@ -176,6 +180,53 @@ impl Site {
         site
     }
 
+    /// Another person with a checkout of the same project, on the same account.
+    pub(super) fn colleague(&self) -> Site {
+        let mut env = TestEnv::in_memory().with_manifest(&self.env.read("strongroom.toml"));
+        let all = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}"#;
+        self.cloud.principal(COLLEAGUE, "arn:aws:iam::111122223333:user/colleague", all).unwrap();
+        for (name, value) in self.cloud.environment_of(COLLEAGUE) {
+            env.set(name, value);
+        }
+        env.set("STRONGROOM_POLL_INTERVAL_MS", "1");
+        env.keep_identity(&self.identities);
+        Site { cloud: self.cloud.clone(), env, kind: self.kind, identities: Arc::clone(&self.identities) }
+    }
+
+    /// The value of a key of the group `app` in home.
+    pub(super) fn value(&self, key: &str) -> Option<String> {
+        self.cloud.world(|world| match self.kind.home {
+            "ssm" => world.ssm.held(&format!("/dev-app/prod/app/{key}")).map(|held| held.value),
+            "secretsmanager" => {
+                let text = world.secrets.held("dev-app/prod/app")?.text?;
+                let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+                document[key].as_str().map(str::to_owned)
+            }
+            _ => world.beanstalk.properties("dev-app-prod").get(key).cloned(),
+        })
+    }
+
+    /// The values that a key of the group `app` has had, where its place keeps them.
+    pub(super) fn past(&self, key: &str) -> Vec<String> {
+        self.cloud.world(|world| {
+            let past = world.ssm.past(&format!("/dev-app/prod/app/{key}"));
+            past.into_iter().map(|(_, value)| value).collect()
+        })
+    }
+
+    /// What the newest operation found at a key of the group `app` when it was planned; nothing without an operation.
+    pub(super) fn found(&self, key: &str) -> Option<Option<String>> {
+        let newest = self.operations("prod").unwrap().pop()?;
+        let path = self.env.state(format!("dev-app/prod/{}/plan-1.age", newest.id));
+        let text = seal::open(&std::fs::read(path).ok()?, &self.identities).unwrap();
+        let document = Document::from_json(&text).unwrap();
+        let mut before = document.sections.iter().filter(|section| section.state == State::Before);
+        let address = format!("app/{key}").parse().unwrap();
+        let record = before.find_map(|section| section.records.get(&address))?;
+        let entry = record.entry.as_ref();
+        Some(entry.and_then(|entry| entry.held.value()).map(|value| value.expose().to_owned()))
+    }
+
     /// Puts values into home as somebody else would.
     pub(super) fn seed(&self, group: &str, values: &[(&str, &str)]) {
         self.cloud.world(|world| match self.kind.home {
@@ -225,6 +276,16 @@ impl Site {
         output
     }
 
+    /// The time passes that the lease of a killed process lives.
+    pub(super) fn lease_ends(&self) {
+        self.cloud.world(|world| {
+            for environment in ["prod", "staging"] {
+                world.ssm.age(&format!("/dev-app/_strongroom/{environment}/lease"), 600);
+                world.secrets.age(&format!("dev-app/_strongroom/{environment}/lease"), 600);
+            }
+        });
+    }
+
     /// The actions that the last run called, in their order.
     pub(super) fn called(&self) -> Vec<String> {
         self.cloud.calls().iter().map(crate::support::cloud::Call::name).collect()
@@ -271,15 +332,20 @@ pub(super) fn signaller(id: &Arc<OnceLock<u32>>, signal: Signal) -> Callback {
     })
 }
 
+/// The lease counts its turns in another way, and holds no value.
+fn is_value(name: &str) -> bool {
+    !name.contains("/_strongroom/")
+}
+
 fn held(world: &World) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
-    for name in world.ssm.names() {
+    for name in world.ssm.names().into_iter().filter(|name| is_value(name)) {
         let held = world.ssm.held(&name).unwrap();
         let key = held.key.unwrap_or_default();
         all.insert(format!("ssm {name}"), format!("{} ({} {key} {})", held.value, held.kind, held.tier));
     }
     let mut arns = Vec::new();
-    for name in world.secrets.names() {
+    for name in world.secrets.names().into_iter().filter(|name| is_value(name)) {
         let held = world.secrets.held(&name).unwrap();
         arns.push((held.arn, format!("[arn of {name}]")));
         if let Some(text) = held.text.filter(|_| !held.is_scheduled_for_deletion) {
@@ -305,10 +371,10 @@ fn held(world: &World) -> BTreeMap<String, String> {
 
 fn turns(world: &World) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
-    for name in world.ssm.names() {
+    for name in world.ssm.names().into_iter().filter(|name| is_value(name)) {
         all.insert(format!("ssm {name}"), world.ssm.held(&name).unwrap().version.to_string());
     }
-    for name in world.secrets.names() {
+    for name in world.secrets.names().into_iter().filter(|name| is_value(name)) {
         let versions = world.secrets.held(&name).unwrap().versions.into_iter();
         let mut previous = versions.filter(|(_, labels, _)| labels.iter().any(|one| one == "AWSPREVIOUS"));
         let text = previous.next().and_then(|(_, _, text)| text);
