@@ -140,6 +140,11 @@ impl Cloud {
         state.earlier = None;
     }
 
+    /// What stale reads show until the next write, as after one that was made just before; nothing: what there is.
+    pub(crate) fn lag(&self, earlier: Option<World>) {
+        self.lock().earlier = earlier;
+    }
+
     /// Enforces quotas of calls a second, or no longer.
     pub(crate) fn rates(&self, rates: Option<Rates>) {
         self.lock().rates = rates;

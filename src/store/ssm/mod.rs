@@ -179,6 +179,10 @@ impl Store for Ssm {
         self.tell_details(seen, addresses).await
     }
 
+    async fn settle(&self, receipt: &Applied) -> Result<(), StoreError> {
+        self.let_settle(receipt).await
+    }
+
     fn overwrote(&self, unit: &Unit, base: Option<&Version>, seen: &Snapshot) -> Option<Version> {
         let now = number(seen.bases.get(unit));
         (now > number(base) + 1).then(|| Version((now - 1).to_string()))

@@ -5,7 +5,7 @@ use crate::name::{Address, Group};
 use crate::secret::Secret;
 use crate::snapshot::{Attributes, Entry, Held, Snapshot, Unit, Version};
 use crate::store::aws::{Family, Request};
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{Applied, ErrorKind, StoreError};
 use aws_sdk_ssm::types::Parameter;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -23,6 +23,9 @@ const PAUSES: [Duration; 4] = [
     Duration::from_millis(400),
     Duration::from_millis(800),
 ];
+
+/// How long a read may be behind a write of another process.
+const CATCHES_UP: Duration = Duration::from_secs(1);
 
 const GET: &str = "ssm:GetParameter";
 const GET_BATCH: &str = "ssm:GetParameters";
@@ -88,6 +91,18 @@ impl Ssm {
                 known.left = None;
             }
         }
+        Ok(())
+    }
+
+    /// Lets reads catch up with a write of an earlier process whose end is not known: of its own writes this process knows
+    /// which version to wait for, of that one nobody does.
+    pub(super) async fn let_settle(&self, receipt: &Applied) -> Result<(), StoreError> {
+        let name = &receipt.unit.0;
+        if receipt.version.is_some() || receipt.request.is_some() || self.known().contains_key(name) {
+            return Ok(());
+        }
+        self.known().entry(name.clone()).or_default();
+        tokio::time::sleep(self.aws.settings().poll.min(CATCHES_UP)).await;
         Ok(())
     }
 

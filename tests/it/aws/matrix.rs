@@ -6,12 +6,15 @@
 //! nothing written twice and nothing else touched; `undo` brings back what was there, with its type and its key.
 
 use super::site::{BEANSTALK, CANARY, How, Kind, SECRETS_MANAGER, SSM, SSM_BY_VALUE, Site, Still};
-use crate::support::env::Output;
+use crate::support::cloud::Effect;
+use crate::support::cloud::beanstalk::deployment::Outcome;
+use crate::support::env::{Output, STRONGROOM};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 use strongroom::journal::Standing;
 
 /// How many projects one story is told in at the same time: most of a fault is waiting.
@@ -463,6 +466,66 @@ fn a_change_of_the_variables_of_an_environment_survives() {
         story(BEANSTALK, "--yes delete TOKEN", "").after(with_token),
     ];
     survive(&stories, 210, 0);
+}
+
+/// AWS rolls back an update of which we never heard: `resume` makes it again, `undo` finds what was there.
+#[test]
+fn a_deployment_that_is_rolled_back_after_its_answer_was_lost_is_made_again() {
+    for how in [How::LoseReply, How::KillAfter, How::InternalAfter] {
+        let telling = Telling::new(story(SSM, "--yes sync", ""));
+        let at = telling.calls.iter().position(|call| call.ends_with(":UpdateEnvironment")).unwrap() + 1;
+        telling.site.restore(&telling.base);
+        let why = Outcome::Fail("an instance did not answer".to_owned());
+        telling.site.cloud.world(|world| world.beanstalk.behaviour.outcomes.extend([why]));
+        let output = telling.command(Some((at, how)));
+        assert!(matches!(output.code, None | Some(0 | 1 | 7)), "{how:?}: {}", output.stderr);
+        let left = telling.site.still();
+        let output = telling.run("resume");
+        assert_eq!(output.code, Some(0), "{how:?}: {}", output.stderr);
+        if telling.site.held() != telling.after {
+            let output = telling.command(None);
+            assert_eq!(output.code, Some(0), "{how:?}: {}", output.stderr);
+        }
+        assert_eq!(differences(&telling.after, &telling.site.held()), "", "{how:?}");
+        let updates = telling.site.turns()["updates"].parse::<usize>().unwrap();
+        assert!(updates <= telling.turns["updates"].parse::<usize>().unwrap() + 1, "{how:?}: {updates}");
+        telling.site.restore(&left);
+        let _ = telling.run("undo");
+        let mut now = telling.site.held();
+        now.remove("draft");
+        assert_eq!(differences(&telling.before, &now), "", "{how:?}");
+    }
+}
+
+/// Parameter Store may answer for a moment what was there before a write: also to the process after the killed one.
+#[test]
+fn a_late_read_after_a_killed_put_loses_nothing_and_blames_nobody() {
+    for (words, stdin) in [("--yes set TOKEN", "canary-token"), ("--yes set SECRET_KEY", "canary-new")] {
+        let telling = Telling::new(story(SSM, words, stdin));
+        let at = telling.calls.iter().position(|call| call == "ssm:PutParameter").unwrap() + 1;
+        for verb in ["resume", "undo"] {
+            telling.site.restore(&telling.base);
+            let earlier = telling.site.cloud.world(|world| world.clone());
+            let _ = telling.command(Some((at, How::KillAfter)));
+            let cloud = &telling.site.cloud;
+            cloud.lag(Some(earlier));
+            let (killed, catching_up) = (Instant::now(), cloud.clone());
+            let catch_up = move || {
+                if killed.elapsed() > Duration::from_millis(300) {
+                    catching_up.lag(None);
+                }
+            };
+            cloud.fault("ssm:GetParameters", 1.., Effect::Meanwhile(Arc::new(catch_up)));
+            cloud.fault("ssm:GetParameters", 1.., Effect::StaleRead);
+            let mut command = telling.site.env.command(STRONGROOM);
+            command.args(["--yes", verb]).env("STRONGROOM_POLL_INTERVAL_MS", "600");
+            let output = telling.site.env.finish(command, b"");
+            let what = format!("{words}, {verb}: {:?}: {}", output.code, output.stderr);
+            let wanted = if verb == "resume" { &telling.after } else { &telling.before };
+            assert_eq!(differences(wanted, &telling.site.held()), "", "{what}");
+            assert_eq!(output.code, Some(0), "{what}");
+        }
+    }
 }
 
 /// The lease of a killed process is told, with its owner, and ends by itself.
