@@ -13,6 +13,7 @@ use crate::journal::{Journal, Outside, Standing, Summary};
 use crate::manifest::Instances;
 use crate::name::Address;
 use crate::plan::{Desired, Line, Mark, Place, Plan, lines};
+use crate::snapshot::Snapshot;
 use crate::store::{Caller, OperationId, Stores};
 use anyhow::Result;
 use jiff::Timestamp;
@@ -40,24 +41,50 @@ impl Context {
     /// Brings home to what is desired, and what is derived from it along. `command` names the change for people
     /// (`set app/KEY`), without a value.
     pub(super) fn change(&self, command: &str, desired: &Desired) -> Result<Exit> {
+        self.change_from(command, desired, None)
+    }
+
+    /// The same, where all of home was read already, and is not read again for the plan.
+    pub(super) fn change_from(
+        &self,
+        command: &str,
+        desired: &Desired,
+        seen: Option<&Snapshot>,
+    ) -> Result<Exit> {
         let stores = self.stores()?;
-        let plan = self.plan_home(&stores, desired)?;
+        let plan = self.plan_home(&stores, desired, seen)?;
         self.carry_out((command, None), &plan, &stores, async |journal, watch| {
             apply::run(journal, command, &plan, &stores, watch).await
         })
     }
 
     /// The plan that brings home to what is desired. What home keeps of derived values follows its parts; all of it is
-    /// read at once.
-    pub(super) fn plan_home(&self, stores: &Stores, desired: &Desired) -> Result<Plan> {
+    /// read at once, but for what `seen`, a reading of all of home, has told already.
+    pub(super) fn plan_home(
+        &self,
+        stores: &Stores,
+        desired: &Desired,
+        seen: Option<&Snapshot>,
+    ) -> Result<Plan> {
         let (manifest, environment) = (&self.project()?.manifest, &self.environment()?.name);
         let home = self.home_name()?;
         let store = stores[&home].as_ref();
         let mut addresses: BTreeSet<Address> = desired.keys().cloned().collect();
         addresses.extend(needed_to_follow(manifest, environment, &addresses));
+        // That an instance is not there is told by a walk only if it was looked for.
+        let told = |address: &Address, seen: &Snapshot| {
+            let declared = address.instance.is_none() && manifest.lives_in_home(environment, address);
+            declared || seen.entries.contains_key(address)
+        };
+        addresses.retain(|address| !seen.is_some_and(|seen| told(address, seen)));
         let addresses: Vec<Address> = addresses.into_iter().collect();
         self.wait_for(async {
-            let seen = store.read(&addresses).await.map_err(|error| ApplyError::Read(Box::new(error)))?;
+            let mut seen = seen.cloned().unwrap_or_default();
+            if !addresses.is_empty() {
+                let read = store.read(&addresses).await.map_err(|error| ApplyError::Read(Box::new(error)))?;
+                seen.entries.extend(read.entries);
+                seen.bases.extend(read.bases);
+            }
             let instances = Instances::new();
             let view = View { manifest, environment, home: &seen, instances: &instances };
             let desired = followed(&view, desired);

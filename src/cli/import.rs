@@ -13,10 +13,11 @@ use crate::apply::{self, ApplyError};
 use crate::deliver::{self, Ids, Keeping};
 use crate::exchange::{self, Entry};
 use crate::manifest::edit::{self, EditError, NewKey};
-use crate::manifest::{Manifest, ValueSource};
+use crate::manifest::{Manifest, Place, ValueSource};
 use crate::name::{Address, Group};
 use crate::render::{self, Dialect, Disagreement};
 use crate::secret::{InvalidValue, Secret};
+use crate::snapshot::Snapshot;
 use crate::store::{ErrorKind, StoreError};
 use anyhow::Result;
 use clap::{Args, ValueHint};
@@ -81,7 +82,7 @@ pub(super) fn run(ctx: &mut Context, args: &ImportArgs) -> Result<Exit> {
         return Err(stop.into());
     }
     let group = if incoming.new.is_empty() { None } else { Some(group(ctx, args)?) };
-    let exit = carry_out(ctx, &source, incoming, group)?;
+    let exit = carry_out(ctx, &source, incoming, group, &held.snapshot)?;
     if !is_stdin(args) && !ctx.dry_run() {
         ctx.ui.note(&format!("{source} still holds the values in the clear"));
     }
@@ -177,14 +178,24 @@ fn group(ctx: &Context, args: &ImportArgs) -> Result<Group> {
     Ok(first.map(|group| group.name.clone()).ok_or_else(none)?)
 }
 
-fn carry_out(ctx: &Context, source: &str, incoming: Incoming, group: Option<Group>) -> Result<Exit> {
+fn carry_out(
+    ctx: &Context,
+    source: &str,
+    incoming: Incoming,
+    group: Option<Group>,
+    held: &Snapshot,
+) -> Result<Exit> {
     let command = format!("import {source}");
     let Incoming { mut desired, new, same, .. } = incoming;
     if same > 0 {
         let count = plural(same, "value");
         ctx.ui.note(&format!("{count} as the manifest has it already, or as follows from others"));
     }
-    let Some(group) = group else { return ctx.change(&command, &desired) };
+    let Some(group) = group else {
+        // Parameters stand alone; what a document holds beside them its store must have read itself.
+        let seen = (ctx.environment()?.home == Place::Ssm).then_some(held);
+        return ctx.change_from(&command, &desired, seen);
+    };
     let project = ctx.project()?;
     let declared = declared(&project.manifest, &read_manifest(&project.path)?, &group, &new)?;
     fits(ctx, &declared, &group, &new)?;

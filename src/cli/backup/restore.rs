@@ -72,7 +72,7 @@ pub(super) fn run(ctx: &Context, args: &RestoreArgs) -> Result<Exit> {
             if only.is_empty() {
                 later(ctx, &document, args.prune, &mut desired)?;
             }
-            plan = plan.then(ctx.plan_home(&stores, &desired)?);
+            plan = plan.then(ctx.plan_home(&stores, &desired, None)?);
         } else if let Some(store) = stores.get(target) {
             let more = ctx.wait_for(async { Ok(apply::plan(target, store.as_ref(), &desired).await?) })?;
             plan = plan.then(more);

@@ -1,6 +1,7 @@
 //! The binary against a strict local AWS: one project with SSM as home and a Beanstalk environment as its copy.
 
 mod begin;
+mod budgets;
 mod matrix;
 mod permissions;
 mod site;
