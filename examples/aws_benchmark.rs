@@ -110,7 +110,7 @@ impl Bench {
     }
 
     /// Runs what a line of the table means, so many times as it says. `work` tells how many values it has found.
-    fn line(&self, case: Case, expected: usize, mut work: impl FnMut() -> Outcome<usize>) -> Outcome<()> {
+    fn line(&self, case: &Case, expected: usize, mut work: impl FnMut() -> Outcome<usize>) -> Outcome<()> {
         if !case.name.contains(&self.arguments.only) {
             return Ok(());
         }
@@ -145,19 +145,21 @@ impl Bench {
     fn reads(&self) -> Outcome<()> {
         let project = Project::new("ssm", RAISED, &thousand())?;
         self.seed(&project)?;
-        self.line(Case::of("read 1,000: strongroom's store", 9), PARAMETERS, || self.read(&project, RAISED))?;
+        self.line(&Case::of("read 1,000: strongroom's store", 9), PARAMETERS, || {
+            self.read(&project, RAISED)
+        })?;
         let words = ["export", "--format", "json"];
         let memory = Some(self.strongroom(&project, &words));
-        self.line(Case { memory, ..Case::of("read 1,000: strongroom export", 9) }, PARAMETERS, || {
+        self.line(&Case { memory, ..Case::of("read 1,000: strongroom export", 9) }, PARAMETERS, || {
             members(&mut self.strongroom(&project, &words))
         })?;
-        self.line(Case::of("read 1,000: a page walk with the SDK", 3), PARAMETERS, || self.walk())?;
+        self.line(&Case::of("read 1,000: a page walk with the SDK", 3), PARAMETERS, || self.walk())?;
         let mut aws = Command::new(&self.arguments.aws);
         if aws.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
             println!("{:<45} not measured: there is no such program, see --aws", "read 1,000: aws");
             return Ok(());
         }
-        self.line(Case::of("read 1,000: aws get-parameters-by-path", 3), PARAMETERS, || self.aws())
+        self.line(&Case::of("read 1,000: aws get-parameters-by-path", 3), PARAMETERS, || self.aws())
     }
 
     fn reads_under_quotas(&self) -> Outcome<()> {
@@ -167,7 +169,7 @@ impl Bench {
             let quota = Quota { reads: rate, writes: 3 };
             let project = Project::new("ssm", quota, &thousand())?;
             self.seed(&project)?;
-            self.line(Case::of(name, runs).paced(READS, rate.into()), PARAMETERS, || {
+            self.line(&Case::of(name, runs).paced(READS, rate.into()), PARAMETERS, || {
                 self.enforce(quota);
                 self.read(&project, quota)
             })?;
@@ -192,7 +194,7 @@ impl Bench {
             std::fs::write(project.folder.path().join("values.env"), &file)?;
             let case = Case::of(name, runs);
             let case = if floor { case.paced(IMPORTED as f64, quota.writes.into()) } else { case };
-            self.line(case, IMPORTED, || {
+            self.line(&case, IMPORTED, || {
                 self.cloud.world(|world| world.ssm = Default::default());
                 self.enforce(quota);
                 done(&mut self.strongroom(&project, &["import", "values.env", "--yes"]))?;
@@ -214,11 +216,11 @@ impl Bench {
         let document = "{\"A\": \"invented\", \"B\": \"invented\"}";
         self.cloud.world(|world| world.secrets.seed("bench/prod/app", document));
         let read = ["export", "--format", "json"];
-        self.line(Case::of("read a document: strongroom export", 9), 2, || {
+        self.line(&Case::of("read a document: strongroom export", 9), 2, || {
             members(&mut self.strongroom(&project, &read))
         })?;
         let write = ["set", "A", "--generate", "--yes"];
-        self.line(Case::of("write a document: strongroom set", 9), 1, || {
+        self.line(&Case::of("write a document: strongroom set", 9), 1, || {
             done(&mut self.strongroom(&project, &write)).map(|()| 1)
         })
     }
@@ -230,7 +232,7 @@ impl Bench {
         let case = |name: &str, words: &[&str], latency: u64| {
             let memory = Some(self.strongroom(&project, words));
             self.cloud.latency(Duration::from_millis(latency));
-            self.line(Case { memory, ..Case::of(name, 25) }, 1, || {
+            self.line(&Case { memory, ..Case::of(name, 25) }, 1, || {
                 done(&mut self.strongroom(&project, words)).map(|()| 1)
             })
         };

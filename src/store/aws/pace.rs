@@ -44,7 +44,15 @@ impl Pacers {
     }
 }
 
-/// A bucket that holds a second's worth of calls and fills at the quota's rate. When AWS throttles all the same, because
+/// The part of a second's worth of calls that is made at once. AWS allows all of it, counted from the first call that
+/// arrives there: the rest leaves room for calls that arrive 50 ms nearer to each other than they were sent, as one
+/// refusal costs more than it.
+const BURST: f64 = 0.95;
+
+/// How long after it was halved the rate is not halved again.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// A bucket that holds close to a second's worth of calls and fills at the quota's rate. When AWS throttles all the same, because
 /// others share the account's quota, the rate is halved; it grows back with the calls that succeed.
 #[derive(Debug)]
 pub(super) struct Pacer {
@@ -57,20 +65,29 @@ struct State {
     rate: f64,
     tokens: f64,
     at: Option<Instant>,
+    /// When the rate was halved last.
+    slowed: Option<Instant>,
 }
 
 impl State {
     fn fill(&mut self, now: Instant) {
         let since = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        self.tokens = (self.tokens + since.as_secs_f64() * self.rate).min(self.rate.max(1.0));
+        self.tokens = (self.tokens + since.as_secs_f64() * self.rate).min(burst(self.rate));
         self.at = Some(now);
     }
+}
+
+fn burst(rate: f64) -> f64 {
+    (rate * BURST).max(1.0)
 }
 
 impl Pacer {
     fn new(quota: f64) -> Pacer {
         let quota = quota.max(0.1);
-        Pacer { quota, state: Mutex::new(State { rate: quota, tokens: quota.max(1.0), at: None }) }
+        Pacer {
+            quota,
+            state: Mutex::new(State { rate: quota, tokens: burst(quota), at: None, slowed: None }),
+        }
     }
 
     /// Waits for a call's turn. Turns are given in the order in which they were asked for.
@@ -85,10 +102,15 @@ impl Pacer {
         sleep_until(due).await;
     }
 
-    /// AWS said that it was too fast.
+    /// AWS said that it was too fast. What was under way when the rate was halved says nothing about the new rate.
     pub(super) fn throttled(&self) {
         let mut state = self.state.lock().expect("no code panics while it holds the lock");
-        state.fill(Instant::now());
+        let now = Instant::now();
+        if state.slowed.is_some_and(|at| now.saturating_duration_since(at) < WINDOW) {
+            return;
+        }
+        state.slowed = Some(now);
+        state.fill(now);
         state.rate = (state.rate / 2.0).max(self.quota / 16.0);
         state.tokens = state.tokens.min(0.0);
     }
@@ -98,7 +120,7 @@ impl Pacer {
         let mut state = self.state.lock().expect("no code panics while it holds the lock");
         if state.rate < self.quota {
             state.fill(Instant::now());
-            state.rate = (state.rate * 1.05).min(self.quota);
+            state.rate = (state.rate + self.quota / 20.0).min(self.quota);
         }
     }
 }
@@ -116,12 +138,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_second_s_worth_goes_at_once_and_the_rest_at_the_quota() {
-        assert!(seconds_for(40, &Pacer::new(40.0)).await < 0.001);
+    async fn close_to_a_second_s_worth_goes_at_once_and_the_rest_at_the_quota() {
+        assert!(seconds_for(38, &Pacer::new(40.0)).await < 0.001);
         let hundred = seconds_for(100, &Pacer::new(40.0)).await;
-        assert!((1.49..1.52).contains(&hundred), "{hundred}");
+        assert!((1.54..1.57).contains(&hundred), "{hundred}");
         let writes = seconds_for(60, &Pacer::new(3.0)).await;
         assert!((18.9..19.1).contains(&writes), "{writes}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_arrive_50_ms_nearer_to_each_other_are_still_within_the_quota() {
+        for quota in [3.0, 40.0, 400.0] {
+            let (pacer, start, mut arrivals) = (Pacer::new(quota), Instant::now(), Vec::new());
+            for call in 0..1_000 {
+                pacer.turn().await;
+                // Connections are made for the first ones.
+                let way = if f64::from(call) < quota { 0.049 } else { 0.0 };
+                arrivals.push(start.elapsed().as_secs_f64() + way);
+            }
+            arrivals.sort_by(f64::total_cmp);
+            let (mut tokens, mut at) = (quota, arrivals[0]);
+            for arrival in arrivals {
+                tokens = (tokens + (arrival - at) * quota).min(quota) - 1.0;
+                at = arrival;
+                assert!(tokens >= 0.0, "AWS refuses a call after {arrival} seconds at {quota} a second");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -131,6 +173,17 @@ mod tests {
         futures::future::join_all((0..8).map(|_| seconds_for(10, &pacer))).await;
         let all = start.elapsed().as_secs_f64();
         assert!((6.9..7.1).contains(&all), "{all}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_that_is_refused_as_a_whole_halves_the_rate_once_and_ten_calls_bring_it_back() {
+        let pacer = Pacer::new(3.0);
+        (0..3).for_each(|_| pacer.throttled());
+        let slow = seconds_for(3, &pacer).await;
+        assert!((1.9..2.1).contains(&slow), "{slow}");
+        (0..10).for_each(|_| pacer.taken());
+        let again = seconds_for(9, &pacer).await;
+        assert!((2.9..3.1).contains(&again), "{again}");
     }
 
     #[tokio::test(start_paused = true)]
