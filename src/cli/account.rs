@@ -40,7 +40,11 @@ impl Context {
                 beanstalk: endpoint("AWS_ENDPOINT_URL_ELASTIC_BEANSTALK"),
                 sts: endpoint("AWS_ENDPOINT_URL_STS"),
             },
-            callers: Some(self.state_folder()?.join("callers.json")),
+            // A dry run writes nothing anywhere.
+            callers: (!self.dry_run())
+                .then(|| self.state_folder())
+                .transpose()?
+                .map(|folder| folder.join("callers.json")),
             poll: self.poll_interval()?,
             credentials: None,
         })

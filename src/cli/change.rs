@@ -9,12 +9,12 @@ use super::table::Tone;
 use super::ui::{plural, shown};
 use crate::apply::{self, ApplyError, Done};
 use crate::desired::{View, followed, needed_to_follow};
-use crate::journal::{Journal, Outside, Standing, Summary};
-use crate::manifest::Instances;
+use crate::journal::{Journal, JournalError, Outside, Standing, Summary};
+use crate::manifest::{CopySpec, Instances};
 use crate::name::Address;
-use crate::plan::{Desired, Line, Mark, Place, Plan, lines};
+use crate::plan::{Change, Desired, Line, Mark, Place, Plan, lines};
 use crate::snapshot::Snapshot;
-use crate::store::{Caller, OperationId, Stores};
+use crate::store::{Caller, OperationId, Stores, unchanged_since};
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -53,9 +53,25 @@ impl Context {
     ) -> Result<Exit> {
         let stores = self.stores()?;
         let plan = self.plan_home(&stores, desired, seen)?;
-        self.carry_out((command, None), &plan, &stores, async |journal, watch| {
+        let exit = self.carry_out((command, None), &plan, &stores, async |journal, watch| {
             apply::run(journal, command, &plan, &stores, watch).await
-        })
+        })?;
+        if exit == Exit::Done && !self.dry_run() {
+            self.name_the_sync(&plan)?;
+        }
+        Ok(exit)
+    }
+
+    /// Names the copies that have what was there before.
+    fn name_the_sync(&self, plan: &Plan) -> Result<()> {
+        let takes =
+            |copy: &&CopySpec| plan.changes().any(|(_, change)| copy.selection.takes(&change.address));
+        let names: Vec<&str> =
+            self.copies()?.into_iter().filter(takes).map(|copy| copy.name.as_str()).collect();
+        if !names.is_empty() {
+            self.ui.note(&format!("`strongroom sync {}` brings it to the containers", names.join(" ")));
+        }
+        Ok(())
     }
 
     /// The plan that brings home to what is desired. What home keeps of derived values follows its parts; all of it is
@@ -115,16 +131,43 @@ impl Context {
         let count = plural(plan.changes().count(), "change");
         let question = format!("Make {} in `{}`?", count, environment.name);
         self.ui.approve(&question, environment.protected.then_some(&environment.name))?;
+        if self.ui.asks() {
+            // A question may have stood for long.
+            self.still_as_planned(plan, stores)?;
+        }
         let journal = self.journal()?;
-        // Only now: nobody is kept waiting by a question.
-        self.take_lease(command, plan)?;
+        let lease = self.lease_for(plan)?;
         let mut progress = self.ui.progress();
         let end = progress.clone();
-        let done = self.interruptible(&journal, resumed, work(&journal, &mut |event| progress.follow(event)));
+        let done = self.interruptible(&journal, resumed, async {
+            // Only now: nobody is kept waiting by a question.
+            if let Some(leases) = lease {
+                let taken = self.guard.take(leases.as_ref(), command).await;
+                taken.map_err(|error| ApplyError::Nothing(Box::new(error)))?;
+            }
+            work(&journal, &mut |event| progress.follow(event)).await
+        });
         end.done();
         self.give_lease_back();
         let done = done?;
         self.report(command, &shown, &done)
+    }
+
+    /// Looks again at what a plan was made against. Nothing was begun yet, so that whoever changed it is left alone.
+    fn still_as_planned(&self, plan: &Plan, stores: &Stores) -> Result<()> {
+        self.wait_for(async {
+            for (place, store) in stores {
+                let writes = plan.writes.iter().filter(|write| write.place == *place);
+                let changes: Vec<Change> = writes.flat_map(|write| write.changes.clone()).collect();
+                if !changes.is_empty() {
+                    let addresses: Vec<Address> =
+                        changes.iter().map(|change| change.address.clone()).collect();
+                    let now = store.read(&addresses).await?;
+                    unchanged_since(&store.location(), &changes, |address| now.entries.get(address))?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Waits for work that changes something. Ctrl-C stops it between two calls; the journal knows the rest.
@@ -145,9 +188,14 @@ impl Context {
             })
         })?;
         let stopped = |why: &str| match unfinished(journal, started, resumed) {
-            Some(id) => Stop::new(Exit::Midway, format!("{why}; operation {id} is unfinished"))
+            Err(error) => {
+                Stop::new(Exit::Midway, format!("{why}; whether anything was changed is not known"))
+                    .because(error)
+                    .hint("`strongroom operations` tells, once the journal can be read")
+            }
+            Ok(Some(id)) => Stop::new(Exit::Midway, format!("{why}; operation {id} is unfinished"))
                 .hint("`strongroom resume` finishes it, `strongroom undo` takes it back"),
-            None => Stop::new(Exit::Interrupted, format!("{why}; nothing was changed")),
+            Ok(None) => Stop::new(Exit::Interrupted, format!("{why}; nothing was changed")),
         };
         match ended {
             Some(Ok(done)) => Ok(done),
@@ -224,11 +272,15 @@ impl Context {
 
 /// The operation of this run, if it is unfinished: the one that was resumed, or one that began since. Looked for only once
 /// something went wrong, as it reads every journal.
-fn unfinished(journal: &Journal, started: Timestamp, resumed: Option<&OperationId>) -> Option<OperationId> {
+fn unfinished(
+    journal: &Journal,
+    started: Timestamp,
+    resumed: Option<&OperationId>,
+) -> std::result::Result<Option<OperationId>, JournalError> {
     let ours = |summary: &Summary| summary.at >= started || resumed == Some(&summary.id);
-    let listed = journal.list().unwrap_or_default().into_iter();
+    let listed = journal.list()?.into_iter();
     let mut open = listed.filter(|summary| summary.standing == Standing::Unfinished && ours(summary));
-    open.next().map(|summary| summary.id)
+    Ok(open.next().map(|summary| summary.id))
 }
 
 fn tone(mark: Mark) -> Tone {

@@ -96,7 +96,7 @@ impl Context {
         let project = self.project()?.clone();
         project.manifest.environment(name)?;
         let globals = Globals { environment: Some(name.to_owned()), ..self.globals.clone() };
-        let other = Context::new(self.ui.clone(), globals, self.limits.clone());
+        let other = Context::new(self.ui.about(name), globals, self.limits.clone());
         let known = self.identities.get().cloned();
         Ok(Context {
             project: OnceCell::from(project),

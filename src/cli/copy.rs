@@ -6,6 +6,7 @@ use super::reading::Wish;
 use super::report::{Exit, Stop};
 use crate::name::Address;
 use crate::plan::{Desired, Want};
+use crate::snapshot::Held;
 use anyhow::Result;
 use clap::Args;
 
@@ -55,7 +56,21 @@ pub(super) fn run(ctx: &mut Context, args: &CopyArgs) -> Result<Exit> {
             return Err(Stop::new(Exit::Failed, format!("`{from}` has no value of {address}")).into());
         }
     }
-    let values = held.snapshot.entries.into_iter().filter(|(address, _)| both(address));
+    let (values, references): (Vec<_>, Vec<_>) = held
+        .snapshot
+        .entries
+        .into_iter()
+        .filter(|(address, _)| both(address))
+        .partition(|(_, entry)| matches!(entry.held, Held::Value(_)));
+    if !references.is_empty() {
+        // What they refer to belongs to the environment that they were copied from.
+        let names: Vec<String> = references.iter().map(|(address, _)| address.to_string()).collect();
+        ctx.ui.warning(&format!(
+            "references are not copied, their values live elsewhere: {}",
+            names.join(", ")
+        ));
+    }
+    let values = values.into_iter();
     let desired: Desired = values.map(|(address, entry)| (address, Want::held(entry.held))).collect();
     other.change(&format!("copy from {from} to {to}"), &desired)
 }

@@ -3,6 +3,7 @@
 use super::complete;
 use super::context::Context;
 use super::report::Exit;
+use crate::manifest::Secrets;
 use crate::name::Address;
 use crate::plan::{Desired, Want};
 use anyhow::Result;
@@ -31,6 +32,23 @@ pub(super) fn run(ctx: &mut Context, args: &DeleteArgs) -> Result<Exit> {
             Err(error) => undeclared(ctx, text)?.ok_or(error)?,
         };
         desired.insert(address, Want::Absent);
+    }
+    for copy in ctx.copies()? {
+        let refers = |address: &&Address| {
+            let secret = ctx
+                .project()
+                .is_ok_and(|project| project.manifest.key(address).is_some_and(|key| key.secret));
+            secret && copy.secrets == Secrets::Reference && copy.selection.takes(address)
+        };
+        let gone: Vec<String> = desired.keys().filter(refers).map(ToString::to_string).collect();
+        if !gone.is_empty() {
+            ctx.ui.warning(&format!(
+                "{} refers to {}: an instance that starts without it fails; `strongroom sync {}` takes the reference away where it is optional",
+                copy.name,
+                gone.join(", "),
+                copy.name
+            ));
+        }
     }
     let names: Vec<String> = desired.keys().map(ToString::to_string).collect();
     ctx.change(&format!("delete {}", names.join(" ")), &desired)

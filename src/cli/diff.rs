@@ -2,7 +2,7 @@
 
 use super::complete;
 use super::context::Context;
-use super::reading::{Held, Wish};
+use super::reading::Held;
 use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
 use super::ui::plural;
@@ -136,7 +136,7 @@ fn side(ctx: &Context, text: &str) -> Result<Side> {
 /// A home as its copies and files see it: what stands in the manifest, and what is derived, is part of it.
 fn of_home(ctx: &Context) -> Result<Side> {
     let (manifest, environment) = (&ctx.project()?.manifest, &ctx.environment()?.name);
-    let Held { mut snapshot, instances } = ctx.read_home(&Wish::all())?;
+    let Held { mut snapshot, instances } = ctx.read_allowed()?;
     for address in manifest.addresses(environment, &instances) {
         if let (false, Ok(Some(value))) =
             (snapshot.entries.contains_key(&address), manifest.value_of(environment, &snapshot, &address))

@@ -14,6 +14,14 @@ pub(super) fn place_of(copy: &CopySpec) -> crate::plan::Place {
     Place::Beanstalk { copy: copy.name.clone() }.to_string()
 }
 
+fn place_of_name(copy: &str) -> String {
+    Place::Beanstalk { copy: copy.to_owned() }.to_string()
+}
+
+fn stop_as_home(copy: &str, environment: &crate::name::Environment) -> Stop {
+    Stop::usage(format!("`{}` is the home of `{environment}` itself, and no copy", super::ui::shown(copy)))
+}
+
 /// The tags of what strongroom creates beside the values.
 fn tags(manifest: &Manifest, environment: &EnvironmentSpec) -> Vec<(String, String)> {
     let own = [
@@ -57,6 +65,9 @@ impl Context {
         for name in names {
             if !copies.iter().any(|copy| copy.name == *name) {
                 let environment = self.environment()?;
+                if place_of_name(name) == environment.home.to_string() {
+                    return Err(stop_as_home(name, &environment.name).into());
+                }
                 let known: Vec<&str> = copies.iter().map(|copy| copy.name.as_str()).collect();
                 let stop =
                     Stop::usage(format!("`{}` is no copy of `{}`", super::ui::shown(name), environment.name));
@@ -74,18 +85,17 @@ impl Context {
         Ok(copies.into_iter().filter(|copy| names.is_empty() || names.contains(&copy.name)).collect())
     }
 
-    /// Takes the lease of the environment, where a plan is more than one value set in home and AWS has a part in it.
-    pub(super) fn take_lease(&self, command: &str, plan: &Plan) -> Result<()> {
+    /// Where to take the lease of the environment, if a plan is more than one value set in home and AWS has a part in it.
+    pub(super) fn lease_for(&self, plan: &Plan) -> Result<Option<Box<dyn Leases>>> {
         let home = self.home_name()?;
         let only_sets = |write: &Write| {
             write.place == home && write.changes.iter().all(|change| matches!(change.after, Want::Present(_)))
         };
         let single = matches!(plan.writes.as_slice(), [write] if only_sets(write));
         if single || !self.reaches_aws(plan)? {
-            return Ok(());
+            return Ok(None);
         }
-        let leases = self.leases()?;
-        self.wait_for(async { Ok(self.guard.take(leases.as_ref(), command).await?) })
+        self.leases().map(Some)
     }
 
     /// Gives the lease back, where one is held. It ends by itself if that fails.

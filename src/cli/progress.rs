@@ -21,8 +21,6 @@ pub(super) struct Progress {
 impl Progress {
     /// The line of a run; `seen` says whether somebody looks.
     pub(super) fn new(bar: ProgressBar, seen: bool) -> Progress {
-        let style = ProgressStyle::with_template("{spinner} {pos} of {len}, {eta} left  {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Progress { bar, began: Instant::now(), shown: seen }
     }
 
@@ -30,11 +28,14 @@ impl Progress {
     pub(super) fn follow(&mut self, event: &Event) {
         match event {
             Event::Writing { write, total, unit, .. } => {
+                self.style("{spinner} {pos} of {len}, {eta} left  {msg}");
                 self.bar.set_length(*total as u64);
                 self.bar.set_position(*write as u64);
                 self.bar.set_message(super::ui::shown(&unit.0));
             }
             Event::Settling { unit, .. } => {
+                // How long a place takes is not ours to tell.
+                self.style("{spinner} {elapsed}  {msg}");
                 self.bar.set_message(format!("waiting for {}", super::ui::shown(&unit.0)));
             }
             Event::Verifying => {
@@ -48,6 +49,11 @@ impl Progress {
             // Drawn while nothing happens too: a deployment takes minutes.
             self.bar.enable_steady_tick(Duration::from_millis(200));
         }
+    }
+
+    fn style(&self, template: &str) {
+        let style = ProgressStyle::with_template(template);
+        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     }
 
     /// Takes the line away.

@@ -5,10 +5,11 @@
 
 use super::context::Context;
 use crate::manifest::{
-    EnvironmentSpec, GroupSpec, Instances, InstancesSpec, Manifest, Selection, ValueSource,
+    Audience, EnvironmentSpec, GroupSpec, Instances, InstancesSpec, Manifest, Selection, ValueSource,
 };
 use crate::name::{Address, Group};
 use crate::snapshot::Snapshot;
+use crate::store::{ErrorKind, StoreError};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
@@ -33,6 +34,8 @@ enum Groups {
     All,
     /// Those whose values reach an environment at all: others may be forbidden to whoever asks.
     Reaching,
+    /// Those that are not for operators only.
+    ForApp,
     Named(BTreeSet<Group>),
 }
 
@@ -72,6 +75,7 @@ impl Wish {
         match &self.groups {
             Groups::All => true,
             Groups::Reaching => group.reaches_environments(),
+            Groups::ForApp => group.audience == Audience::App,
             Groups::Named(names) => names.contains(&group.name),
         }
     }
@@ -102,6 +106,23 @@ impl Context {
         let groups: Vec<Group> = manifest.groups().map(|group| group.name.clone()).collect();
         let home = self.home()?;
         self.wait_for(async { Ok(home.walk(&groups).await?) })
+    }
+
+    /// Everything that this identity may read: where it may not read what is for operators, the rest, and that is said.
+    pub(super) fn read_allowed(&self) -> Result<Held> {
+        let error = match self.read_home(&Wish::all()) {
+            Ok(held) => return Ok(held),
+            Err(error) => error,
+        };
+        let denied = error.downcast_ref::<StoreError>().is_some_and(|error| error.kind == ErrorKind::Denied);
+        let manifest = &self.project()?.manifest;
+        let mut operators = manifest.groups_in(&self.environment()?.name);
+        if !denied || operators.all(|group| group.audience == Audience::App) {
+            return Err(error);
+        }
+        let held = self.read_home(&Wish { groups: Groups::ForApp, addresses: BTreeSet::new() })?;
+        self.ui.warning("what is for operators is left out: this identity may not read it");
+        Ok(held)
     }
 
     /// Reads what home holds of a wish. Home is not opened where nothing of it is needed.

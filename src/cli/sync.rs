@@ -55,8 +55,10 @@ pub(super) fn run(ctx: &mut Context, args: &SyncArgs) -> Result<Exit> {
         ctx.ui.note(&format!("`{}` has no copies; nothing to sync", ctx.environment()?.name));
         return ctx.say_document("sync", &[], None, &[]);
     }
-    if !args.check && !ctx.dry_run() {
-        derive_again(ctx, &copies)?;
+    let stale = derive_again(ctx, &copies, args.check)?;
+    if stale && (args.check || ctx.dry_run()) {
+        ctx.ui.note("home's derived values come first; what the copies get follows from them");
+        return Ok(if args.check { Exit::Pending } else { Exit::Done });
     }
     let held = ctx.read_home(&wish(&copies))?;
     let stores = ctx.stores()?;
@@ -116,10 +118,11 @@ fn rekey(ctx: &Context) -> Result<()> {
 }
 
 /// Brings derived values that home keeps to what follows from their parts, where somebody changed a part by other means.
-fn derive_again(ctx: &Context, copies: &[&CopySpec]) -> Result<()> {
+/// Answers whether there were any.
+fn derive_again(ctx: &Context, copies: &[&CopySpec], check: bool) -> Result<bool> {
     let (manifest, environment) = (&ctx.project()?.manifest, &ctx.environment()?.name);
     if manifest.derived_in_home(environment, &Default::default(), &Default::default()).is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let held = ctx.read_home(&wish(copies))?;
     let derived = manifest.derived_in_home(environment, &held.snapshot, &held.instances).into_iter();
@@ -131,10 +134,10 @@ fn derive_again(ctx: &Context, copies: &[&CopySpec]) -> Result<()> {
             .map(|value| (address, Want::value(value)))
     });
     let desired: Desired = differs.collect();
-    if !desired.is_empty() {
+    if !desired.is_empty() && !check {
         ctx.change("sync: derived values in home", &desired)?;
     }
-    Ok(())
+    Ok(!desired.is_empty())
 }
 
 fn plan_of(

@@ -71,11 +71,14 @@ pub(super) struct Ui {
     paint_err: bool,
     /// The line that is drawn over itself; what is said meanwhile goes above it.
     bar: ProgressBar,
+    /// The environment that was named, which a next step must name too.
+    environment: Option<String>,
 }
 
 impl Ui {
     pub(super) fn new(globals: &Globals) -> Ui {
         Ui {
+            environment: globals.environment.clone().filter(|name| !name.is_empty()),
             quiet: globals.quiet,
             yes: globals.yes,
             interactive: !globals.non_interactive && io::stdin().is_terminal() && io::stderr().is_terminal(),
@@ -94,6 +97,7 @@ impl Ui {
             paint_out,
             paint_err,
             bar: ProgressBar::hidden(),
+            environment: None,
         }
     }
 
@@ -153,8 +157,32 @@ impl Ui {
 
     // Everything else.
 
+    /// The same listener, about another environment.
+    pub(super) fn about(&self, environment: &str) -> Ui {
+        Ui { environment: Some(environment.to_owned()), ..self.clone() }
+    }
+
+    /// The same, where commands that are to be typed next name the environment that was named now.
+    pub(super) fn steps(&self, text: &str) -> String {
+        const STEP: &str = "`strongroom ";
+        let Some(environment) = &self.environment else { return text.to_owned() };
+        let mut parts = text.split(STEP);
+        let mut told = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            told.push_str(STEP);
+            let named = ["-e ", "--environment ", "-c "].iter().any(|flag| part.starts_with(flag));
+            if !named {
+                told.push_str(&format!("-e {} ", shown(environment)));
+            }
+            told.push_str(part);
+        }
+        told
+    }
+
     /// Says what was done or is going on; `-q` wants none of it.
     pub(super) fn note(&self, text: &str) {
+        let text = self.steps(text);
+        let text = text.as_str();
         match (self.quiet, self.json) {
             (true, _) => {}
             (false, true) => self.err(&document("note", &Remark { message: text })),
@@ -164,6 +192,8 @@ impl Ui {
 
     /// Says what is not as it should be and does not stop us.
     pub(super) fn warning(&self, text: &str) {
+        let text = self.steps(text);
+        let text = text.as_str();
         match self.json {
             true => self.err(&document("warning", &Remark { message: text })),
             false => self.err(&format!("{} {text}", self.paint(WARNING, "warning:"))),
@@ -185,14 +215,16 @@ impl Ui {
         if message.is_empty() {
             return;
         }
+        let hints: Vec<String> = hints.iter().map(|hint| self.steps(hint)).collect();
         if self.json {
-            return self.err(&document("error", &Refusal { exit: *exit as u8, message, causes, hints }));
+            return self
+                .err(&document("error", &Refusal { exit: *exit as u8, message, causes, hints: &hints }));
         }
         self.err(&format!("{} {}", self.paint(ERROR, "error:"), indented(message)));
         for cause in causes {
             self.err(&format!("  {} {}", self.paint(FAINT, "cause:"), indented(cause)));
         }
-        for hint in hints {
+        for hint in &hints {
             self.err(&format!("  {} {}", self.paint(HINT, "hint:"), indented(hint)));
         }
     }

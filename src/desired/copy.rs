@@ -34,7 +34,7 @@ pub enum CopyError {
 
 /// Which versions a copy's references stood for when it was deployed. Beanstalk resolves references only when an
 /// instance starts, so a copy carries it as a plain property, `STRONGROOM_REVISION`: 16 hexadecimal digits of the SHA-256
-/// over each referenced address with its ARN and its version in home. No value is in it.
+/// over each referenced address with its ARN, its version in home and when that was written. No value is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision(pub String);
 
@@ -72,7 +72,10 @@ pub fn copy(view: &View<'_>, spec: &CopySpec) -> Result<Desired, CopyError> {
                 stale.push(address);
             }
             Some((entry, arn)) => {
+                // A parameter that was deleted and made again begins with version 1, at another time.
                 let version = entry.version.as_ref().map(ToString::to_string).unwrap_or_default();
+                let version =
+                    format!("{version} {}", entry.modified.map(|at| at.to_string()).unwrap_or_default());
                 references.insert(address.clone(), (arn.clone(), version));
                 desired.insert(address, Want::held(Held::Reference(arn.clone())));
             }

@@ -5,7 +5,8 @@ use super::View;
 use crate::manifest::{Instances, Manifest, ValueSource};
 use crate::name::{Address, Environment};
 use crate::plan::{Desired, Want};
-use crate::snapshot::{Entry, Held, Snapshot};
+use crate::secret::Secret;
+use crate::snapshot::{Entry, Snapshot};
 use std::collections::BTreeSet;
 
 /// The addresses that must be read beside those that are to change, for what is derived from them to follow: the derived
@@ -40,12 +41,22 @@ pub fn followed(view: &View<'_>, desired: &Desired) -> Desired {
         let value = view.manifest.value_of(view.environment, &after, &follower).ok().flatten();
         match value {
             Some(value) => all.insert(follower, Want::value(value)),
-            // Without its parts there is nothing to derive; what was derived before would be a lie.
-            None if view.home.entries.contains_key(&follower) => all.insert(follower, Want::Absent),
+            // Without a part there is nothing to derive; what was derived before would be a lie. Only a part that is taken
+            // away counts: one that could not be read, or is a reference, is not known to be absent.
+            None if loses_a_part(view, desired, &follower) && view.home.entries.contains_key(&follower) => {
+                all.insert(follower, Want::Absent)
+            }
             None => None,
         };
     }
     all
+}
+
+/// Whether a part of a derived value is to be taken away.
+fn loses_a_part(view: &View<'_>, desired: &Desired, follower: &Address) -> bool {
+    let mut all = BTreeSet::new();
+    parts(view.manifest, view.environment, follower, &mut all);
+    all.iter().any(|part| matches!(desired.get(part), Some(Want::Absent)))
 }
 
 /// The derived values in home that depend on any of these.
@@ -95,9 +106,8 @@ fn overlaid(home: &Snapshot, desired: &Desired) -> Snapshot {
     for (address, want) in desired {
         match want {
             Want::Present(wanted) => {
-                if let Held::Value(value) = &wanted.held {
-                    after.entries.insert(address.clone(), Entry::of(value.clone()));
-                }
+                let none = Secret::new(String::new()).expect("it has no NUL");
+                after.entries.insert(address.clone(), Entry { held: wanted.held.clone(), ..Entry::of(none) });
             }
             Want::Absent => {
                 after.entries.remove(address);
@@ -110,7 +120,6 @@ fn overlaid(home: &Snapshot, desired: &Desired) -> Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
     const TEXT: &str = r#"
 version = 1
@@ -161,6 +170,12 @@ OTHER = {}
         let held = [("db/PASSWORD", "old"), ("db/HOST", "h"), ("db/URL", "u")];
         assert!(follow("prod", &held, &[("db/PASSWORD", None)]).contains(&("db/URL".to_owned(), None)));
         assert_eq!(follow("prod", &held[..1], &[("db/PASSWORD", Some("x"))]).len(), 1);
+    }
+
+    #[test]
+    fn a_part_that_was_not_read_takes_nothing_away() {
+        let held = [("db/PASSWORD", "old"), ("db/URL", "u")];
+        assert_eq!(follow("prod", &held, &[("db/PASSWORD", Some("x"))]).len(), 1);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct Layout {
     pub left_out: Vec<String>,
 }
 
-/// Sorts the parameters below `path`: `path/KEY` is in the group `app`, `path/group/KEY` in that group,
+/// Sorts the parameters below `path`: `path/KEY` is in the group `app` (or `root`, where there is a folder of that name), `path/group/KEY` in that group,
 /// `path/group/instance/KEY` in an instance of it.
 pub fn layout(path: &str, project: &Project, environment: &Environment, found: &[Parameter]) -> Layout {
     let root = path.trim_end_matches('/');
@@ -38,8 +38,10 @@ pub fn layout(path: &str, project: &Project, environment: &Environment, found: &
     let mut instances: BTreeMap<Group, BTreeSet<Instance>> = BTreeMap::new();
     let mut left_out = Vec::new();
     let mut taken = 0;
+    let at_root =
+        ["app", "root", "top"].into_iter().find(|name| !found_below(root, name, found)).unwrap_or("at-root");
     for parameter in found {
-        let Some((group, instance, key)) = place(root, &parameter.name) else {
+        let Some((group, instance, key)) = place(root, at_root, &parameter.name) else {
             left_out.push(parameter.name.clone());
             continue;
         };
@@ -58,11 +60,7 @@ pub fn layout(path: &str, project: &Project, environment: &Environment, found: &
         let middle = match (instanced, group.as_str()) {
             (true, name) => format!("{name}/{{instance}}/"),
             // What lies at the root itself has no folder of its own.
-            (false, "app")
-                if keys.values().all(|seen| seen.count == 1) && !found_below(root, "app", found) =>
-            {
-                String::new()
-            }
+            (false, name) if name == at_root => String::new(),
             (false, name) => format!("{name}/"),
         };
         let own = format!("{root}/{middle}{{key}}");
@@ -114,10 +112,10 @@ fn found_below(root: &str, group: &str, found: &[Parameter]) -> bool {
     found.iter().any(|parameter| parameter.name.starts_with(&format!("{root}/{group}/")))
 }
 
-fn place(root: &str, name: &str) -> Option<(Group, Option<Instance>, Key)> {
+fn place(root: &str, at_root: &str, name: &str) -> Option<(Group, Option<Instance>, Key)> {
     let inside = name.strip_prefix(root)?.strip_prefix('/')?;
     match inside.split('/').collect::<Vec<_>>().as_slice() {
-        [key] => Some((Group::parse("app").ok()?, None, Key::parse(key).ok()?)),
+        [key] => Some((Group::parse(at_root).ok()?, None, Key::parse(key).ok()?)),
         [group, key] => Some((Group::parse(group).ok()?, None, Key::parse(key).ok()?)),
         [group, instance, key] => {
             Some((Group::parse(group).ok()?, Some(Instance::parse(instance).ok()?), Key::parse(key).ok()?))
@@ -170,6 +168,12 @@ mod tests {
             ]
         );
         assert_eq!((found.taken, found.left_out.len()), (5, 0));
+    }
+
+    #[test]
+    fn keys_at_the_root_are_no_part_of_a_folder_that_has_the_usual_name() {
+        let found = laid_out("/x", &["/x/A", "/x/app/B"]);
+        assert_eq!(told(&found), ["app /x/app/{key} B", "root /x/{key} A"]);
     }
 
     #[test]

@@ -56,7 +56,8 @@ pub(super) fn run(ctx: &Context, args: &RestoreArgs) -> Result<Exit> {
             .into());
     }
     let mut places = backup::contents(&document);
-    if !ctx.is_ours(&document)? {
+    let ours = ctx.is_ours(&document)?;
+    if !ours {
         // Another environment's copies are no business of this one's.
         places.truncate(1);
     }
@@ -65,9 +66,12 @@ pub(super) fn run(ctx: &Context, args: &RestoreArgs) -> Result<Exit> {
     let mut plan = Plan::default();
     for (index, (place, held)) in places.iter().enumerate() {
         let wanted = held.iter().filter(|(address, _)| only.is_empty() || only.contains(address));
+        // What a reference of another environment stands for is none of this one's.
+        let wanted = wanted.filter(|(_, entry)| ours || entry.held.value().is_some());
         let target = if index == 0 { home.as_str() } else { *place };
-        let mut desired: Desired =
-            wanted.map(|(address, entry)| ((*address).clone(), want(entry, *place == target))).collect();
+        let mut desired: Desired = wanted
+            .map(|(address, entry)| ((*address).clone(), want(entry, ours && *place == target)))
+            .collect();
         if index == 0 {
             if only.is_empty() {
                 later(ctx, &document, args.prune, &mut desired)?;

@@ -15,7 +15,7 @@ use crate::init::paths::{self, Parameter};
 use crate::init::{Reading, Survey, ignore, layout};
 use crate::manifest::edit::NewKey;
 use crate::manifest::{Draft, DraftHome, Manifest, new_manifest};
-use crate::name::{Environment, Group, Key, Project};
+use crate::name::{Address, Environment, Group, Key, Project};
 use crate::render::Dialect;
 use crate::secret::Secret;
 use crate::snapshot::Held;
@@ -232,7 +232,13 @@ fn write(site: &Site, draft: &Draft, text: &str) -> Result<()> {
 /// Reads everything through the new manifest, and counts.
 fn prove(ctx: &Context, environment: &Environment, values: usize) -> Result<()> {
     let written = ctx.of_environment(environment.as_str())?;
-    let found = written.read_home(&Wish::all())?.snapshot.entries.len();
+    let held = written.read_home(&Wish::all())?;
+    let manifest = &written.project()?.manifest;
+    let there = |address: &Address| {
+        held.snapshot.entries.contains_key(address)
+            || matches!(manifest.value_of(environment, &held.snapshot, address), Ok(Some(_)))
+    };
+    let found = manifest.addresses(environment, &held.instances).iter().filter(|at| there(at)).count();
     let count = plural(values, "value");
     match found == values {
         true => ctx.ui.note(&format!("read again through the new manifest: {count}, all there")),

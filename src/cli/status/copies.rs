@@ -99,7 +99,9 @@ impl Copy {
     /// Whether it was deployed with what its references stand for now. Instances that started since have other values.
     pub(in crate::cli) fn is_current(&self) -> bool {
         let address = Revision::address();
-        self.desired.get(&address).is_none_or(|want| want.met_by(self.seen.entries.get(&address)))
+        // One that carries none was not deployed by us, and may resolve nothing at all.
+        let Some(seen) = self.seen.entries.get(&address) else { return true };
+        self.desired.get(&address).is_none_or(|want| want.met_by(Some(seen)))
     }
 
     /// Whether a sync would change it.

@@ -3,11 +3,12 @@
 //! It changes nothing. What is compared with what is in [`matrix`]; here it is gathered and told.
 
 mod copies;
+mod document;
 mod matrix;
 
 use super::context::{Context, Project};
 use super::places::place_of;
-use super::reading::{Held, Wish};
+use super::reading::Held;
 use super::report::{Exit, Report};
 use super::table::{Cell, Table, Tone};
 use super::ui::{plural, shown};
@@ -16,12 +17,13 @@ use crate::manifest::{CopySpec, EnvironmentSpec, Instances, RenderSpec};
 use crate::name::Address;
 use crate::plan::Write;
 use crate::snapshot::{Entry, Snapshot};
+use crate::store::StoreError;
 use anyhow::Result;
 use clap::Args;
 pub(super) use copies::{Copy, InCopy};
+use document::Document;
 use jiff::Timestamp;
 use matrix::{InFile, InHome, Matrix, OnDisk, Row, Target};
-use serde::Serialize;
 use std::io;
 use zeroize::Zeroizing;
 
@@ -51,12 +53,17 @@ struct Found {
     location: String,
     matrix: Matrix,
     copies: Vec<Copy>,
+    /// Copies that nobody can say anything of, with why.
+    untold: Vec<(String, String)>,
     unfinished: Vec<String>,
 }
 
 impl Found {
     fn is_drift(&self) -> bool {
-        self.matrix.is_drift() || self.copies.iter().any(Copy::is_drift) || !self.unfinished.is_empty()
+        self.matrix.is_drift()
+            || self.copies.iter().any(Copy::is_drift)
+            || !self.untold.is_empty()
+            || !self.unfinished.is_empty()
     }
 }
 
@@ -81,17 +88,18 @@ fn look(ctx: &Context, args: &StatusArgs) -> Result<Found> {
             let snapshot = ctx.everything()?;
             Held { instances: instances(&snapshot), snapshot }
         }
-        false => ctx.read_home(&Wish::all())?,
+        false => ctx.read_allowed()?,
     };
-    let mut copies = Vec::new();
+    let (mut copies, mut untold) = (Vec::new(), Vec::new());
     for spec in ctx.copies()? {
         match copy(ctx, spec, &held) {
             Ok(copy) => copies.push(copy),
-            // Somebody with no more than the vault at hand wants to know how that stands.
-            Err(error) if !args.check => {
-                let report = Report::of(&error);
-                let causes = report.causes.join(": ");
-                ctx.ui.warning(&format!("{} is left out: {} {causes}", spec.name, report.message));
+            // Home lacks something, which is told as that; or somebody with no more than the vault at hand wants to know
+            // how that stands. It is told, and it is not in order.
+            Err(error) if !error.is::<StoreError>() || !(args.check || environment.home.is_remote()) => {
+                let Report { message, causes, .. } = Report::of(&error);
+                let why: Vec<String> = std::iter::once(message).chain(causes).collect();
+                untold.push((spec.name.clone(), why.join(": ")));
             }
             Err(error) => return Err(error),
         }
@@ -108,7 +116,7 @@ fn look(ctx: &Context, args: &StatusArgs) -> Result<Found> {
     let unfinished = ctx.journal()?.list()?.into_iter();
     let unfinished = unfinished.filter(|summary| summary.standing == Standing::Unfinished);
     let unfinished = unfinished.map(|summary| summary.id.to_string()).collect();
-    Ok(Found { location: ctx.home()?.location(), matrix, copies, unfinished })
+    Ok(Found { location: ctx.home()?.location(), matrix, copies, untold, unfinished })
 }
 
 /// A copy as it is, beside what it should be.
@@ -254,7 +262,7 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
         .collect();
     let places = shown(&places.join(", "));
     ctx.ui.note(&match off {
-        0 if found.copies.iter().any(Copy::is_drift) => {
+        0 if found.copies.iter().any(Copy::is_drift) || !found.untold.is_empty() => {
             format!("{environment}: {keys}, the values agree in {places}")
         }
         0 => format!("{environment}: {keys}, all in order in {places}"),
@@ -262,6 +270,9 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
         _ => format!("{environment}: {off} of {keys} not in order; --all shows the others"),
     });
     let strongroom = ctx.typed()?;
+    for (name, why) in &found.untold {
+        ctx.ui.warning(&format!("{name} cannot be compared: {}", shown(why)));
+    }
     for copy in &found.copies {
         let Copy { name, notes, .. } = copy;
         notes.iter().for_each(|note| ctx.ui.note(&format!("{name}: {}", shown(note))));
@@ -310,107 +321,6 @@ fn about_target(target: &Target, matrix: &Matrix, strongroom: &str) -> Option<St
         )),
         OnDisk::Read if off => Some(format!("`{strongroom} render {name}` brings {file} to what home holds")),
         OnDisk::Read => None,
-    }
-}
-
-/// What `--json` says.
-#[derive(Serialize)]
-struct Document<'a> {
-    environment: &'a str,
-    home: &'a str,
-    in_order: bool,
-    keys: Vec<Line<'a>>,
-    targets: Vec<TargetLine<'a>>,
-    copies: Vec<CopyLine<'a>>,
-    unfinished: &'a [String],
-}
-
-#[derive(Serialize)]
-struct CopyLine<'a> {
-    name: &'a str,
-    location: &'a str,
-    agrees: bool,
-    /// Whether it was deployed with what its references stand for now.
-    current: bool,
-    notes: &'a [String],
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    address: String,
-    secret: bool,
-    home: &'static str,
-    version: Option<&'a str>,
-    modified: Option<String>,
-    /// By the target's name, where it takes the address and its file could be compared.
-    targets: std::collections::BTreeMap<&'a str, &'static str>,
-    /// By the copy's name, where it takes the address.
-    copies: std::collections::BTreeMap<&'a str, &'static str>,
-}
-
-#[derive(Serialize)]
-struct TargetLine<'a> {
-    name: &'a str,
-    file: &'a str,
-    state: &'static str,
-    problem: Option<String>,
-    strange: usize,
-}
-
-impl Document<'_> {
-    fn of<'a>(environment: &'a EnvironmentSpec, found: &'a Found) -> Document<'a> {
-        let matrix = &found.matrix;
-        Document {
-            environment: environment.name.as_str(),
-            home: &found.location,
-            in_order: !found.is_drift(),
-            keys: matrix.rows.iter().map(|row| Line::of(row, &matrix.targets, &found.copies)).collect(),
-            targets: matrix.targets.iter().map(TargetLine::of).collect(),
-            copies: found.copies.iter().map(CopyLine::of).collect(),
-            unfinished: &found.unfinished,
-        }
-    }
-}
-
-impl Line<'_> {
-    fn of<'a>(row: &'a Row, targets: &'a [Target], copies: &'a [Copy]) -> Line<'a> {
-        let in_copies = copies.iter().map(|copy| (copy.name.as_str(), copy.cell(&row.address)));
-        let in_copies = in_copies.filter(|(_, cell)| *cell != InCopy::Nothing);
-        let entry = row.home.entry();
-        let told = row.cells.iter().zip(targets).filter(|(cell, _)| **cell != InFile::Nothing);
-        Line {
-            address: row.address.to_string(),
-            secret: row.secret,
-            home: row.home.word(),
-            version: entry.and_then(|entry| entry.version.as_ref()).map(|version| version.0.as_str()),
-            modified: entry.and_then(|entry| entry.modified).map(super::operations::moment),
-            targets: told.map(|(cell, target)| (target.name.as_str(), cell.word())).collect(),
-            copies: in_copies.map(|(name, cell)| (name, cell.word())).collect(),
-        }
-    }
-}
-
-impl CopyLine<'_> {
-    fn of(copy: &Copy) -> CopyLine<'_> {
-        CopyLine {
-            name: &copy.name,
-            location: &copy.location,
-            agrees: !copy.is_drift(),
-            current: copy.is_current(),
-            notes: &copy.notes,
-        }
-    }
-}
-
-impl TargetLine<'_> {
-    fn of(target: &Target) -> TargetLine<'_> {
-        let (state, problem) = match &target.on_disk {
-            OnDisk::NotThere => ("not-there", None),
-            OnDisk::Unreadable(why) => ("unreadable", Some(why.clone())),
-            OnDisk::Misread(error) => ("misread", Some(error.to_string())),
-            OnDisk::Read => ("read", None),
-        };
-        TargetLine { name: &target.name, file: &target.file, state, problem, strange: target.strange }
     }
 }
 

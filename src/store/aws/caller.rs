@@ -56,6 +56,20 @@ impl Aws {
         }
     }
 
+    /// Refuses what belongs to another account than the declared one, as its ARN tells: a read asks nobody who we are.
+    pub(in crate::store) fn check_arn(&self, arn: Option<&str>) -> Result<(), StoreError> {
+        let account = arn.and_then(|arn| arn.split(':').nth(4)).unwrap_or_default();
+        match &self.settings.account {
+            Some(declared) if !account.is_empty() && declared != account => {
+                let message = format!("this is of account {account}, and the manifest says {declared}");
+                Err(StoreError::new(ErrorKind::Denied, "AWS", message).hint(
+                    "choose the profile of the account that is meant, or correct `account` in the manifest",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn identify(&self) -> Result<Caller, StoreError> {
         let key = self.credentials_hash().await;
         let file = self.settings.callers.as_deref();

@@ -169,7 +169,12 @@ impl Beanstalk {
         let now = self.deployed().await?;
         match (end, &now.draft) {
             (_, Some(Draft::Pending)) => Ok(None),
-            (Some(End::Bad), _) => Err(self.rolled_back(&events, &now, sent)),
+            (Some(End::Bad), draft) => match sent {
+                // Bad news of instances, and the new settings are deployed all the same: nothing was taken back.
+                Some(sent) if sent.update.is_in(&now.variables) => Err(self.with_errors(&events, &now, sent)),
+                None if draft.is_none() => self.in_force(&now, None, *silent),
+                Some(_) | None => Err(self.rolled_back(&events, &now, sent)),
+            },
             (Some(End::Good), _) => self.in_force(&now, sent, *silent),
             (None, Some(Draft::Failed(_))) => {
                 let all = self.events(None).await?;
@@ -227,6 +232,14 @@ impl Beanstalk {
             Some(address) if names.len() == 1 => error.at(&address),
             _ => error,
         }
+    }
+
+    /// The new settings are deployed, and AWS tells of errors on the way.
+    fn with_errors(&self, events: &[Event], now: &Deployed, sent: &Sent) -> StoreError {
+        let said = self.rolled_back(events, now, Some(sent));
+        StoreError { kind: ErrorKind::Failed, ..said }.hint(
+            "the new settings are deployed: look at the environment's health, then `strongroom resume` ends it and `strongroom undo` takes it back",
+        )
     }
 
     /// The deployment failed; what was deployed before is deployed again, or what is there now stands.

@@ -60,6 +60,25 @@ struct Guarded {
     guard: Guard,
 }
 
+impl Guarded {
+    /// Waits for something, and keeps the lease meanwhile.
+    async fn renewing<T>(&self, work: impl Future<Output = T> + Send) -> T {
+        let mut work = std::pin::pin!(work);
+        let Some(lease) = self.guard.lease() else { return work.await };
+        loop {
+            tokio::select! {
+                outcome = &mut work => return outcome,
+                () = tokio::time::sleep(lease.every()) => {
+                    // What is under way is waited for all the same; the next write is refused.
+                    if let Err(error) = lease.still_ours().await {
+                        tracing::debug!(%error, "the lease is not renewed");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl Store for Guarded {
     fn location(&self) -> String {
@@ -82,7 +101,8 @@ impl Store for Guarded {
         changes: &[Change],
     ) -> Receipt {
         match self.guard.still_ours().await {
-            Ok(()) => self.store.write(unit, base, operation, changes).await,
+            // A write may have to wait too: for an environment that is being updated, for a name that is not free yet.
+            Ok(()) => self.renewing(self.store.write(unit, base, operation, changes)).await,
             Err(error) => Receipt::NotApplied(error),
         }
     }
@@ -96,19 +116,7 @@ impl Store for Guarded {
     }
 
     async fn settle(&self, receipt: &Applied) -> Result<(), StoreError> {
-        let mut settled = self.store.settle(receipt);
-        let Some(lease) = self.guard.lease() else { return settled.await };
-        loop {
-            tokio::select! {
-                outcome = &mut settled => return outcome,
-                () = tokio::time::sleep(lease.every()) => {
-                    // What is under way is waited for all the same; the next write is refused.
-                    if let Err(error) = lease.still_ours().await {
-                        tracing::debug!(%error, "the lease is not renewed");
-                    }
-                }
-            }
-        }
+        self.renewing(self.store.settle(receipt)).await
     }
 
     fn overwrote(&self, unit: &Unit, base: Option<&Version>, seen: &Snapshot) -> Option<Version> {

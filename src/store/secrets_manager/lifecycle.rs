@@ -88,6 +88,13 @@ impl SecretsManager {
     /// Takes a secret back that is scheduled for deletion, and makes the changes of what it holds then.
     async fn revive(&self, swap: Swap<'_>) -> Result<Made, Missed> {
         self.restore(swap.name).await?;
+        // From here on something has changed, whatever else fails: it is back.
+        self.revived(swap)
+            .await
+            .map_err(|(Missed::Refused(error) | Missed::Unheard(error))| Missed::Unheard(error))
+    }
+
+    async fn revived(&self, swap: Swap<'_>) -> Result<Made, Missed> {
         match self.get(swap.name, Which::Labelled(CURRENT)).await? {
             Some(found) => {
                 let wanted = text::changed(swap.form, Some(&self.text(swap.form, &found)?), swap.changes);

@@ -194,6 +194,7 @@ impl SecretsManager {
             return Err(wrong("is about another secret")
                 .hint("a name should not end in a hyphen and six characters: choose another path"));
         }
+        self.aws.check_arn(entry.arn.as_deref())?;
         let text = entry.secret_string.map(Secret::new).transpose();
         Ok(Found {
             name: name.to_owned(),

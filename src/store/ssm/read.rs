@@ -248,6 +248,7 @@ impl Ssm {
     }
 
     fn seen(&self, address: &Address, parameter: Parameter) -> Result<Seen, StoreError> {
+        self.aws.check_arn(parameter.arn.as_deref())?;
         Ok(Seen {
             value: self.value(address, parameter.value)?,
             version: parameter.version,

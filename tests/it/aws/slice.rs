@@ -105,3 +105,36 @@ fn a_vault_with_a_copy_on_aws_can_be_used_where_aws_cannot_be_reached() {
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     assert!(told.stdout.contains("app/SECRET_KEY") || told.stdout.contains("missing"), "{}", told.stdout);
 }
+
+#[test]
+fn values_of_another_account_are_not_taken_for_this_ones() {
+    let (_cloud, env) = project("value");
+    fill(&env);
+    let manifest = env.read("strongroom.toml").replace("111122223333", "444455556666");
+    env.write("strongroom.toml", manifest);
+    let told = env.run("get RDS_PASSWORD").failure(5);
+    assert!(told.contains("111122223333") && told.contains("444455556666"), "{told}");
+}
+
+#[test]
+fn what_was_changed_while_the_question_stood_is_left_alone() {
+    let (cloud, env) = project("value");
+    fill(&env);
+    let mut terminal = env.terminal("set SECRET_KEY --generate");
+    terminal.expect("[y/N]");
+    env.run_with_stdin("set SECRET_KEY --yes", "theirs").success();
+    let puts = cloud.count("ssm:PutParameter");
+    terminal.type_line("y");
+    let (told, code) = terminal.end();
+    assert_eq!(code, Some(6), "{told}");
+    assert_eq!(cloud.count("ssm:PutParameter"), puts);
+    assert_eq!(env.run("get SECRET_KEY").success(), "theirs");
+}
+
+#[test]
+fn next_steps_name_the_environment_that_was_named() {
+    let (_cloud, env) = project("value");
+    let told = env.run_with_stdin("-e prod set SECRET_KEY --yes", "canary");
+    assert!(told.stderr.contains("`strongroom -e prod undo "), "{}", told.stderr);
+    assert!(told.stderr.contains("`strongroom -e prod sync web`"), "{}", told.stderr);
+}
