@@ -197,7 +197,7 @@ fn a_damaged_vault_comes_back_from_a_backup_or_from_its_own_older_copy() {
     assert!(verify.stderr.contains("warning: it is not compared with home"), "{}", verify.stderr);
     verify.success();
     let stderr = env.run(&format!("-e local backup restore {id} --yes")).failure(1);
-    assert!(stderr.contains("strongroom backup"), "{stderr}");
+    assert!(stderr.contains("strongroom -e local backup"), "{stderr}");
     assert_eq!(env.read(".strongroom/local.age"), "damaged");
     for source in [id.as_str(), "older.age"] {
         fs::remove_file(env.path(".strongroom/local.age")).unwrap();
@@ -291,7 +291,7 @@ fn a_restore_that_stopped_midway_is_resumed_or_undone_before_another_one() {
     cut_off(&env, &operation);
     let stderr = env.run(&format!("-e local backup restore {second} --yes")).failure(7);
     assert!(stderr.contains(&format!("operation {operation} stopped midway")), "{stderr}");
-    assert!(stderr.contains(&format!("`strongroom resume {operation}` finishes it")), "{stderr}");
+    assert!(stderr.contains(&format!("`strongroom -e local resume {operation}` finishes it")), "{stderr}");
     let status = env.run("-e local status --check");
     assert_eq!(status.code, Some(3));
     assert!(status.stderr.contains(&format!("operation {operation} is unfinished")), "{}", status.stderr);
