@@ -178,7 +178,8 @@ impl Context {
         work: impl Future<Output = std::result::Result<Done, ApplyError>>,
     ) -> Result<Done> {
         let started = (self.clock())();
-        let ended = self.wait_for(async {
+        self.listens.set(true);
+        let ended = self.block_on(async {
             // Listened to from before the first step on: a step that does not wait is finished, and then it is heard.
             let mut interrupts = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
             Ok(tokio::select! {

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rand::Rng;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -72,6 +72,8 @@ pub(super) struct Context {
     project: OnceCell<Project>,
     runtime: OnceCell<Runtime>,
     pub(super) aws: OnceCell<Arc<Aws>>,
+    /// Whether this process has asked to be told of Ctrl-C instead of being ended by it.
+    pub(super) listens: Cell<bool>,
     /// Stands before every place that is written to.
     pub(super) guard: Guard,
     pub(super) identities: OnceCell<Option<Arc<Identities>>>,
@@ -86,6 +88,7 @@ impl Context {
             project: OnceCell::new(),
             runtime: OnceCell::new(),
             aws: OnceCell::new(),
+            listens: Cell::new(false),
             guard: Guard::default(),
             identities: OnceCell::new(),
         }
@@ -161,6 +164,21 @@ impl Context {
     /// Runs what waits for places, on this thread. The one runtime is made for the first of it, so that a verb that waits
     /// for nothing has none, and connections live from one call to the next.
     pub(super) fn wait_for<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        if !self.listens.get() {
+            return self.block_on(work);
+        }
+        // Whoever listened to Ctrl-C once goes on hearing it in the process's place, also between two changes.
+        self.block_on(async {
+            tokio::select! {
+                biased;
+                _ = tokio::signal::ctrl_c() => Err(Stop::new(Exit::Interrupted, "interrupted").into()),
+                done = work => done,
+            }
+        })
+    }
+
+    /// The same for work that listens to Ctrl-C by itself.
+    pub(super) fn block_on<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         if let Some(runtime) = self.runtime.get() {
             return runtime.block_on(work);
         }

@@ -30,6 +30,30 @@ pub struct Layout {
     pub left_out: Vec<String>,
 }
 
+/// Sorts the parameters below a path as [`layout`] does; those below a folder of the environment's own name, where values
+/// usually lie, by themselves. What is strongroom's own is not spoken of.
+pub fn sorted(path: &str, project: &Project, environment: &Environment, found: Vec<Parameter>) -> Layout {
+    let root = path.trim_end_matches('/');
+    let inner = format!("{root}/{environment}");
+    let found = found.into_iter().filter(|parameter| !parameter.name.contains("/_strongroom/"));
+    let (below, beside): (Vec<_>, Vec<_>) =
+        found.partition(|parameter| parameter.name.starts_with(&format!("{inner}/")));
+    let mut all = layout(&inner, project, environment, &below);
+    let other = layout(root, project, environment, &beside);
+    all.taken += other.taken;
+    all.left_out.extend(other.left_out);
+    for group in other.groups {
+        match all.groups.iter().any(|known| known.name == group.name) {
+            false => all.groups.push(group),
+            true => {
+                all.taken -= group.keys.len();
+                all.left_out.extend(group.keys.iter().map(|(key, _)| format!("{root}/{}/{key}", group.name)));
+            }
+        }
+    }
+    all
+}
+
 /// Sorts the parameters below `path`: `path/KEY` is in the group `app` (or `root`, where there is a folder of that name), `path/group/KEY` in that group,
 /// `path/group/instance/KEY` in an instance of it.
 pub fn layout(path: &str, project: &Project, environment: &Environment, found: &[Parameter]) -> Layout {
@@ -174,6 +198,20 @@ mod tests {
     fn keys_at_the_root_are_no_part_of_a_folder_that_has_the_usual_name() {
         let found = laid_out("/x", &["/x/A", "/x/app/B"]);
         assert_eq!(told(&found), ["app /x/app/{key} B", "root /x/{key} A"]);
+    }
+
+    #[test]
+    fn a_folder_of_the_environments_name_is_where_values_usually_lie() {
+        let names = ["/dev-app/prod/app/A", "/dev-app/prod/_strongroom/lease", "/dev-app/xero/1/k"];
+        let parameter = |name: &&str| Parameter {
+            name: (*name).to_owned(),
+            encrypted: true,
+            value: Secret::new("x".to_owned()).unwrap(),
+        };
+        let found = names.iter().map(parameter).collect();
+        let laid = sorted("/dev-app", &"dev-app".parse().unwrap(), &"prod".parse().unwrap(), found);
+        assert_eq!(told(&laid), ["app as usual A", "xero /dev-app/xero/{instance}/{key} k"]);
+        assert!(laid.left_out.is_empty());
     }
 
     #[test]

@@ -145,6 +145,13 @@ fn from_beanstalk(
         }
     }
     let values = variables.len() + references.len();
+    if !references.is_empty() {
+        let names: Vec<String> = references.iter().map(ToString::to_string).collect();
+        ctx.ui.note(&format!(
+            "references already, whose values live elsewhere and cannot be read here: {}",
+            names.join(", ")
+        ));
+    }
     let reading = Reading { file: ".env".to_owned(), dialect: Dialect::Compose, variables };
     let mut survey = Survey::of(&[reading])?.in_place();
     args.secret.iter().try_for_each(|name| survey.is_secret(name))?;
@@ -195,7 +202,7 @@ fn from_ssm(
             .hint("look at the account, the region and the path: `aws ssm get-parameters-by-path --recursive --path …`")
             .into());
     }
-    let laid = paths::layout(path, &project, environment, &found);
+    let laid = paths::sorted(path, &project, environment, found);
     if !laid.left_out.is_empty() {
         let names: Vec<String> = laid.left_out.iter().map(|name| shown(name)).collect();
         ctx.ui.warning(&format!(

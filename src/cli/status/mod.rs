@@ -33,7 +33,7 @@ use zeroize::Zeroizing;
 Examples:
   strongroom status
   strongroom status --all
-  strongroom -e prod status --check       (exit code 3 where something is to be set, synced or rendered)
+  strongroom -e prod status --check       (exit code 3 where something differs)
 
 Shown is what is not in order: values that are missing or that nothing reads, files that differ
 from home. A file is read as each of its consumers reads it. With --json every key is told,
