@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A backup is one age file with every value that home holds in the manifest's groups, and what its
-copies hold, sealed to the project's recipients; `age -d` opens it too. The history of a value is not in it. A copy of
-a vault's file is read like a backup.")]
+copies hold, sealed to the project's recipients; `age -d` opens it too. The history of a value is
+not in it. A copy of a vault's file is read like a backup.")]
 pub(super) struct BackupArgs {
     #[command(subcommand)]
     verb: Verb,
