@@ -80,3 +80,39 @@ fn a_reader_reads_and_changes_nothing_and_sees_nothing_of_the_operators() {
         env.run("get operator/ADMIN_PASSWORD").failure(5);
     }
 }
+
+/// A home with a Beanstalk copy by reference, filled by the administrator.
+fn with_a_copy(home: &str) -> (Cloud, TestEnv) {
+    let (cloud, env) = super::project("reference");
+    let manifest = env.read("strongroom.toml").replace("home = \"ssm\"", &format!("home = \"{home}\""));
+    env.write("strongroom.toml", manifest);
+    for key in ["SECRET_KEY", "RDS_HOSTNAME", "RDS_USERNAME", "RDS_PASSWORD"] {
+        env.run_with_stdin(&format!("set {key} --yes"), "canary-value").success();
+    }
+    (cloud, env)
+}
+
+#[test]
+fn what_reaches_a_copy_needs_nothing_but_the_policies_that_are_printed() {
+    for home in ["ssm", "secretsmanager"] {
+        let (cloud, mut env) = with_a_copy(home);
+        let instance = crate::support::policy::of(&env, "prod", "instance").to_string();
+        let instance = crate::support::cloud::iam::Policy::parse(&instance).unwrap();
+        cloud.world(|world| world.instance_policy = Some(instance));
+        become_bearer(&cloud, &mut env, "prod", "operator");
+        env.run("sync --yes").success();
+        let seen = cloud.world(|world| world.beanstalk.container_environment("dev-app-prod"));
+        assert_eq!(seen["RDS_PASSWORD"], "canary-value", "the instance fetched it under its own policy");
+        env.run("status --check").success();
+        env.run("diff home web --check").success();
+        env.run("pull --yes").success();
+        env.run_with_stdin("set RDS_PASSWORD --yes", "canary-other").success();
+        env.run("sync --yes").success();
+        env.run("undo --yes").success();
+        become_bearer(&cloud, &mut env, "prod", "reader");
+        env.run("status").success();
+        env.run("diff home web").success();
+        env.run("export --format json").success();
+        env.run("sync --yes").failure(5);
+    }
+}
