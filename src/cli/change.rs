@@ -7,7 +7,7 @@ use super::context::Context;
 use super::report::{Exit, Stop};
 use super::table::Tone;
 use super::ui::{plural, shown};
-use crate::apply::{self, ApplyError, Done};
+use crate::apply::{self, ApplyError, Done, Event};
 use crate::desired::{View, followed, needed_to_follow};
 use crate::journal::{Journal, JournalError, Outside, Standing, Summary};
 use crate::manifest::{CopySpec, Instances};
@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Past so many lines a plan on the screen is cut; `--json` has all of it.
 const SHOWN: usize = 200;
@@ -139,13 +140,21 @@ impl Context {
         let lease = self.lease_for(plan)?;
         let mut progress = self.ui.progress();
         let end = progress.clone();
-        let done = self.interruptible(&journal, resumed, async {
+        // A place is told that it is written to before it is.
+        let wrote = AtomicBool::new(resumed.is_some());
+        let done = self.interruptible((&journal, &wrote), resumed, async {
             // Only now: nobody is kept waiting by a question.
             if let Some(leases) = lease {
                 let taken = self.guard.take(leases.as_ref(), command).await;
                 taken.map_err(|error| ApplyError::Nothing(Box::new(error)))?;
             }
-            work(&journal, &mut |event| progress.follow(event)).await
+            work(&journal, &mut |event| {
+                if matches!(event, Event::Writing { .. }) {
+                    wrote.store(true, Ordering::Relaxed);
+                }
+                progress.follow(event);
+            })
+            .await
         });
         end.done();
         self.give_lease_back();
@@ -173,7 +182,7 @@ impl Context {
     /// Waits for work that changes something. Ctrl-C stops it between two calls; the journal knows the rest.
     fn interruptible(
         &self,
-        journal: &Journal,
+        (journal, wrote): (&Journal, &AtomicBool),
         resumed: Option<&OperationId>,
         work: impl Future<Output = std::result::Result<Done, ApplyError>>,
     ) -> Result<Done> {
@@ -189,6 +198,9 @@ impl Context {
             })
         })?;
         let stopped = |why: &str| match unfinished(journal, started, resumed) {
+            Err(_) if !wrote.load(Ordering::Relaxed) => {
+                Stop::new(Exit::Interrupted, format!("{why}; nothing was changed"))
+            }
             Err(error) => {
                 Stop::new(Exit::Midway, format!("{why}; whether anything was changed is not known"))
                     .because(error)

@@ -124,7 +124,8 @@ impl Telling {
             None => Ok(()),
             Some(0) => ensure(unfinished == 0, || "exit 0, and an operation is unfinished".to_owned()),
             Some(7) => {
-                ensure(stderr.contains("`strongroom resume"), || {
+                let named = ["`strongroom resume", "`strongroom -e prod resume"];
+                ensure(named.iter().any(|step| stderr.contains(step)), || {
                     format!("exit 7 without a next step: {stderr}")
                 })?;
                 ensure(unfinished > 0, || format!("exit 7, and nothing is unfinished: {stderr}"))
