@@ -1,6 +1,7 @@
 //! Processes that work on one vault at the same time: no write is lost, and nobody is overwritten unseen.
 
 use super::world::World;
+use crate::support::env::Output;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::thread;
@@ -12,11 +13,30 @@ fn set_all(
     keys: impl Iterator<Item = (String, String)>,
 ) -> Vec<(String, Option<i32>, String)> {
     keys.map(|(key, value)| {
-        let output = world.env.run_with_stdin(&format!("--yes set {key}"), &value);
+        let output = set(world, &key, &value);
         (value, output.code, output.stderr)
     })
     .collect()
 }
+
+/// Sets one key. Where the other's newer value stood there before ours was read back, the operation is not verified: it is
+/// ended as its error says, and is in nobody's way any more.
+fn set(world: &World, key: &str, value: &str) -> Output {
+    loop {
+        let output = world.env.run_with_stdin(&format!("--yes set {key}"), value);
+        if output.code == Some(7) && output.stderr.contains("and it covers") {
+            continue;
+        }
+        if output.code == Some(7) && output.stderr.contains(OVERTAKEN) {
+            let id =
+                output.stderr.split("operation ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+            world.env.run(&format!("--yes resume {id} --skip-changed")).success();
+        }
+        return output;
+    }
+}
+
+const OVERTAKEN: &str = "reading it back shows something else";
 
 #[test]
 fn two_hundred_keys_set_by_two_at_once_are_all_there() {
@@ -56,10 +76,12 @@ fn of_two_that_set_the_same_key_at_once_each_is_in_its_history_or_was_told() {
         two.map(|side| side.join().unwrap()).concat()
     });
     let history: BTreeSet<String> = world.history("NEW").into_iter().collect();
-    assert!(runs.iter().filter(|(_, code, _)| *code == Some(0)).count() >= rounds);
+    let ended: Vec<_> = runs.iter().map(|(_, code, _)| *code).collect();
+    assert!(ended.iter().filter(|code| **code != Some(6)).count() >= rounds, "{ended:?}");
     for (value, code, stderr) in runs {
         match code {
             Some(0) => assert!(history.contains(&value), "{value} is lost"),
+            Some(7) if stderr.contains(OVERTAKEN) => assert!(history.contains(&value), "{value} is lost"),
             Some(6) => assert!(!history.contains(&value), "{value} was refused, and is there"),
             other => panic!("{value}: exit {other:?}: {stderr}"),
         }
