@@ -1,4 +1,4 @@
-//! What should be where: the sources of [`Desired`] that follow from what home holds.
+//! What should be where: the sources of [`Desired`](crate::plan::Desired) that follow from what home holds.
 //!
 //! Owns the rules of a copy (what goes there by value and what by reference) and of derived values that home keeps. It
 //! reads no place: what was read is given to it; and it writes nothing, that is [`crate::apply`].
