@@ -21,14 +21,14 @@ impl Context {
 
     /// What a manifest's environment says of its account, where the process's environment does not say otherwise.
     pub(super) fn settings(&self, spec: &EnvironmentSpec) -> Result<Settings> {
-        let unless = |names: [&str; 2], text: &Option<String>| {
+        let unless = |names: &[&str], text: &Option<String>| {
             let named = names.iter().any(|name| variable(name).is_some());
             if named { None } else { text.clone() }
         };
-        let endpoint = |service: &str| unless(["AWS_ENDPOINT_URL", service], &spec.endpoint_url);
+        let endpoint = |service: &str| unless(&["AWS_ENDPOINT_URL", service], &spec.endpoint_url);
         Ok(Settings {
             region: spec.region.clone(),
-            profile: unless(["AWS_PROFILE", "AWS_PROFILE"], &spec.profile),
+            profile: unless(&["AWS_PROFILE"], &spec.profile),
             role_arn: spec.role_arn.clone(),
             account: spec.account.clone(),
             kms_key: spec.kms_key.clone(),

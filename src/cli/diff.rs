@@ -7,7 +7,7 @@ use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
 use super::ui::plural;
 use crate::manifest::{GroupSpec, Manifest, Selection};
-use crate::name::{Address, Group};
+use crate::name::Address;
 use crate::secret::FingerprintKey;
 use crate::snapshot::{self, Entry, Snapshot};
 use anyhow::Result;
@@ -150,11 +150,8 @@ fn of_home(ctx: &Context) -> Result<Side> {
 fn of_copy(ctx: &Context, name: &str) -> Result<Side> {
     let copies = ctx.named_copies(&[name.to_owned()])?;
     let spec = copies.first().ok_or_else(|| Stop::usage("a copy's name is empty"))?;
-    let manifest = &ctx.project()?.manifest;
-    let groups: Vec<Group> =
-        manifest.groups_in(&ctx.environment()?.name).map(|group| group.name.clone()).collect();
     let store = ctx.copy(spec)?;
-    let snapshot = ctx.wait_for(async { Ok(store.walk(&groups).await?) })?;
+    let snapshot = ctx.declared_in(store.as_ref())?;
     Ok(Side { location: store.location(), snapshot, takes: Some(spec.selection.clone()) })
 }
 

@@ -4,14 +4,14 @@
 
 use super::context::{Context, variable};
 use super::report::Stop;
-use crate::manifest::{CopySpec, EnvironmentSpec, Manifest, Place};
+use crate::manifest::{CopySpec, Place};
 use crate::plan::{Plan, Want, Write};
-use crate::store::{Leases, LocalLeases, ParameterLeases, SecretLeases, Store, Stores, Terms};
+use crate::store::{Leases, LocalLeases, ParameterLeases, SecretLeases, Store, Stores, Terms, created_tags};
 use anyhow::Result;
 
 /// A copy as plans, journals and messages name it.
 pub(super) fn place_of(copy: &CopySpec) -> crate::plan::Place {
-    Place::Beanstalk { copy: copy.name.clone() }.to_string()
+    place_of_name(&copy.name)
 }
 
 fn place_of_name(copy: &str) -> String {
@@ -20,17 +20,6 @@ fn place_of_name(copy: &str) -> String {
 
 fn stop_as_home(copy: &str, environment: &crate::name::Environment) -> Stop {
     Stop::usage(format!("`{}` is the home of `{environment}` itself, and no copy", super::ui::shown(copy)))
-}
-
-/// The tags of what strongroom creates beside the values.
-fn tags(manifest: &Manifest, environment: &EnvironmentSpec) -> Vec<(String, String)> {
-    let own = [
-        ("managed-by", "strongroom"),
-        ("project", manifest.project().as_str()),
-        ("environment", environment.name.as_str()),
-    ];
-    let own = own.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    own.into_iter().chain(environment.tags.clone()).collect()
 }
 
 impl Context {
@@ -114,7 +103,7 @@ impl Context {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = format!("{user}@{host}, process {}", std::process::id());
         let terms = Terms::new(owner, self.lease_length()?);
-        let tags = tags(manifest, environment);
+        let tags = created_tags(manifest, &environment.name, []).into_iter().collect();
         let name = manifest.lease_name(&environment.name);
         Ok(match (&environment.home, name) {
             (Place::Ssm, Some(name)) => Box::new(ParameterLeases::new(self.aws()?, name, tags, terms)),

@@ -7,7 +7,8 @@ use super::ui::plural;
 use crate::manifest::{CopySpec, ValueSource};
 use crate::name::{Address, Group};
 use crate::plan::{Desired, Want};
-use crate::snapshot::{Held, Snapshot};
+use crate::snapshot::Held;
+use crate::store::Discover;
 use anyhow::Result;
 use clap::Args;
 
@@ -34,11 +35,12 @@ pub(super) struct PullArgs {
 pub(super) fn run(ctx: &mut Context, args: &PullArgs) -> Result<Exit> {
     let spec = the_copy(ctx, args.from.as_deref())?;
     let only = args.keys.iter().map(|text| ctx.home_address(text)).collect::<Result<Vec<_>>>()?;
-    let seen = read(ctx, spec)?;
+    let copy = ctx.copy(spec)?;
+    let seen = ctx.declared_in(copy.as_ref())?;
     let command = format!("pull from {}", spec.name);
     for address in &only {
         if !seen.entries.contains_key(address) {
-            let message = format!("{} holds no value of {address}", ctx.copy(spec)?.location());
+            let message = format!("{} holds no value of {address}", copy.location());
             return Err(Stop::new(Exit::Failed, message).into());
         }
     }
@@ -57,7 +59,7 @@ pub(super) fn run(ctx: &mut Context, args: &PullArgs) -> Result<Exit> {
             _ => {}
         }
     }
-    say_undeclared(ctx, spec)?;
+    say_undeclared(ctx, copy.as_ref())?;
     ctx.change(&command, &desired)
 }
 
@@ -77,18 +79,8 @@ fn the_copy<'a>(ctx: &'a Context, name: Option<&str>) -> Result<&'a CopySpec> {
     }
 }
 
-/// Everything in a copy that the manifest declares for it.
-fn read(ctx: &Context, spec: &CopySpec) -> Result<Snapshot> {
-    let manifest = &ctx.project()?.manifest;
-    let groups = manifest.groups_in(&ctx.environment()?.name).map(|group| group.name.clone());
-    let groups: Vec<Group> = groups.collect();
-    let store = ctx.copy(spec)?;
-    ctx.wait_for(async { Ok(store.walk(&groups).await?) })
-}
-
-fn say_undeclared(ctx: &Context, spec: &CopySpec) -> Result<()> {
-    let store = ctx.copy(spec)?;
-    let found = ctx.wait_for(async { Ok(store.walk(&[Group::undeclared()]).await?) })?;
+fn say_undeclared(ctx: &Context, copy: &dyn Discover) -> Result<()> {
+    let found = ctx.wait_for(async { Ok(copy.walk(&[Group::undeclared()]).await?) })?;
     let names: Vec<String> = found.entries.keys().map(|address| address.key.to_string()).collect();
     if !names.is_empty() {
         ctx.ui.note(&format!(

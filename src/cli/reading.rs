@@ -9,7 +9,7 @@ use crate::manifest::{
 };
 use crate::name::{Address, Group};
 use crate::snapshot::Snapshot;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{Discover, ErrorKind, StoreError};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
@@ -18,6 +18,15 @@ use std::collections::BTreeSet;
 pub(super) struct Held {
     pub(super) snapshot: Snapshot,
     pub(super) instances: Instances,
+}
+
+impl From<Snapshot> for Held {
+    /// What was read, with the instances that something is held of.
+    fn from(snapshot: Snapshot) -> Held {
+        let mut instances = Instances::new();
+        snapshot.entries.keys().for_each(|address| add(&mut instances, address));
+        Held { snapshot, instances }
+    }
 }
 
 /// Which of an environment's values are wanted.
@@ -106,6 +115,13 @@ impl Context {
         let groups: Vec<Group> = manifest.groups().map(|group| group.name.clone()).collect();
         let home = self.home()?;
         self.wait_for(async { Ok(home.walk(&groups).await?) })
+    }
+
+    /// Everything that a copy holds in the groups of the environment.
+    pub(super) fn declared_in(&self, copy: &dyn Discover) -> Result<Snapshot> {
+        let groups = self.project()?.manifest.groups_in(&self.environment()?.name);
+        let groups: Vec<Group> = groups.map(|group| group.name.clone()).collect();
+        self.wait_for(async { Ok(copy.walk(&groups).await?) })
     }
 
     /// Everything that this identity may read: where it may not read what is for operators, the rest, and that is said.

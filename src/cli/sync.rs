@@ -55,12 +55,18 @@ pub(super) fn run(ctx: &mut Context, args: &SyncArgs) -> Result<Exit> {
         ctx.ui.note(&format!("`{}` has no copies; nothing to sync", ctx.environment()?.name));
         return ctx.say_document("sync", &[], None, &[]);
     }
-    let stale = derive_again(ctx, &copies, args.check)?;
-    if stale && (args.check || ctx.dry_run()) {
-        ctx.ui.note("home's derived values come first; what the copies get follows from them");
-        return Ok(if args.check { Exit::Pending } else { Exit::Done });
+    let mut held = ctx.read_home(&wish(&copies))?;
+    let derived = to_derive_again(ctx, &copies, &held)?;
+    if !derived.is_empty() {
+        if !args.check {
+            ctx.change("sync: derived values in home", &derived)?;
+        }
+        if args.check || ctx.dry_run() {
+            ctx.ui.note("home's derived values come first; what the copies get follows from them");
+            return Ok(if args.check { Exit::Pending } else { Exit::Done });
+        }
+        held = ctx.read_home(&wish(&copies))?;
     }
-    let held = ctx.read_home(&wish(&copies))?;
     let stores = ctx.stores()?;
     let mut plan = Plan::default();
     for spec in &copies {
@@ -117,14 +123,10 @@ fn rekey(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Brings derived values that home keeps to what follows from their parts, where somebody changed a part by other means.
-/// Answers whether there were any.
-fn derive_again(ctx: &Context, copies: &[&CopySpec], check: bool) -> Result<bool> {
+/// The derived values that home keeps and that do not follow from their parts any more, because somebody changed a part by
+/// other means.
+fn to_derive_again(ctx: &Context, copies: &[&CopySpec], held: &Held) -> Result<Desired> {
     let (manifest, environment) = (&ctx.project()?.manifest, &ctx.environment()?.name);
-    if manifest.derived_in_home(environment, &Default::default(), &Default::default()).is_empty() {
-        return Ok(false);
-    }
-    let held = ctx.read_home(&wish(copies))?;
     let derived = manifest.derived_in_home(environment, &held.snapshot, &held.instances).into_iter();
     let taken = derived.filter(|(address, _)| copies.iter().any(|copy| copy.selection.takes(address)));
     let differs = taken.filter_map(|(address, value)| {
@@ -133,11 +135,7 @@ fn derive_again(ctx: &Context, copies: &[&CopySpec], check: bool) -> Result<bool
             .filter(|value| !held.is_some_and(|held| held.same_as(value)))
             .map(|value| (address, Want::value(value)))
     });
-    let desired: Desired = differs.collect();
-    if !desired.is_empty() && !check {
-        ctx.change("sync: derived values in home", &desired)?;
-    }
-    Ok(!desired.is_empty())
+    Ok(differs.collect())
 }
 
 fn plan_of(

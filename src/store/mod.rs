@@ -12,7 +12,7 @@ mod secrets_manager;
 mod ssm;
 mod vault;
 
-pub use aws::{Aws, Caller, Endpoints, Settings};
+pub use aws::{Aws, Caller, Endpoints, Settings, created_tags};
 pub use beanstalk::{BUDGET, Beanstalk, Condition, Support};
 pub use lease::{Guard, Lease, Leases, LocalLeases, ParameterLeases, SecretLeases, Terms};
 pub use memory::Memory;

@@ -10,7 +10,6 @@ use crate::cli::context::{Context, MANIFEST};
 use crate::cli::reading::Wish;
 use crate::cli::report::{Exit, Stop};
 use crate::cli::ui::{plural, shown};
-use crate::durable;
 use crate::init::paths::{self, Parameter};
 use crate::init::{Reading, Survey, ignore, layout};
 use crate::manifest::edit::NewKey;
@@ -83,7 +82,9 @@ pub(super) fn run(ctx: &mut Context, args: &InitArgs) -> Result<Exit> {
     }
     ctx.ui.approve(&format!("Write {} for it?", site.manifest.display()), None)?;
     key.keep()?;
-    write(&site, &plan.draft, &text)?;
+    let rendered: Vec<&str> = plan.draft.renders.iter().map(|target| target.file.as_str()).collect();
+    let ignored = ignore::extended(&site.ignored()?, &rendered);
+    site.write(&text, ignored.as_deref())?;
     prove(ctx, &environment, plan.values)?;
     ctx.ui.note(&format!(
         "made: look through {MANIFEST} and commit it; nothing was changed on AWS. `strongroom -e {environment} status` shows what is there"
@@ -219,21 +220,6 @@ fn from_ssm(
         renders: Vec::new(),
     };
     Ok((Plan { draft, values: laid.taken, from: format!("{path} of SSM") }, caller))
-}
-
-fn write(site: &Site, draft: &Draft, text: &str) -> Result<()> {
-    durable::create(&site.manifest, text.as_bytes(), 0o644).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => site.taken(),
-        _ => Stop::new(Exit::Failed, format!("cannot write {}", site.manifest.display())).because(error),
-    })?;
-    let rendered: Vec<&str> = draft.renders.iter().map(|target| target.file.as_str()).collect();
-    if let Some(text) = ignore::extended(&site.ignored()?, &rendered) {
-        let (path, mode) = site.gitignore();
-        durable::replace(&path, text.as_bytes(), mode).map_err(|error| {
-            Stop::new(Exit::Failed, format!("cannot write {}", path.display())).because(error)
-        })?;
-    }
-    Ok(())
 }
 
 /// Reads everything through the new manifest, and counts.

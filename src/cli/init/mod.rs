@@ -13,7 +13,6 @@ use super::git::Exposed;
 use super::report::{Exit, Stop};
 use super::table::{Cell, Table, Tone};
 use crate::cli::reading::Wish;
-use crate::durable;
 use crate::init::{Kind, Reading, Row, Survey, ignore, layout, prove};
 use crate::manifest::{Manifest, new_manifest};
 use crate::name::{Address, Environment};
@@ -28,7 +27,6 @@ use serde::Serialize;
 use site::Site;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -310,22 +308,7 @@ impl NewProject {
     /// The manifest, then what version control must not see: before the values, so that what is left after a crash is a
     /// matter of `strongroom resume` alone.
     fn write(&self, site: &Site) -> Result<()> {
-        if site.present.is_none() {
-            durable::create(&site.manifest, self.text.as_bytes(), 0o644).map_err(|error| {
-                match error.kind() {
-                    io::ErrorKind::AlreadyExists => site.taken(),
-                    _ => Stop::new(Exit::Failed, format!("cannot write {}", site.manifest.display()))
-                        .because(error),
-                }
-            })?;
-        }
-        if let Some(text) = &self.ignored {
-            let (path, mode) = site.gitignore();
-            durable::replace(&path, text.as_bytes(), mode).map_err(|error| {
-                Stop::new(Exit::Failed, format!("cannot write {}", path.display())).because(error)
-            })?;
-        }
-        Ok(())
+        site.write(&self.text, self.ignored.as_deref())
     }
 }
 

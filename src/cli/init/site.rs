@@ -1,9 +1,10 @@
-//! Where a new project is to be: its folder, and what is there already.
+//! Where a new project is to be: its folder, what is there already, and the manifest and .gitignore that are put there.
 //!
-//! It only looks, and never writes.
+//! It writes those two files and nothing else, each whole or not at all.
 
 use crate::cli::context::{Context, MANIFEST};
 use crate::cli::report::{Exit, Stop};
+use crate::durable;
 use anyhow::Result;
 use std::fs;
 use std::io;
@@ -35,6 +36,26 @@ impl Site {
             }
         };
         Ok(Site { manifest, folder, absolute, present })
+    }
+
+    /// Writes the manifest, where there is none, then what version control is to ignore, where that is more than it does.
+    pub(super) fn write(&self, manifest: &str, ignored: Option<&str>) -> Result<()> {
+        if self.present.is_none() {
+            durable::create(&self.manifest, manifest.as_bytes(), 0o644).map_err(|error| {
+                match error.kind() {
+                    io::ErrorKind::AlreadyExists => self.taken(),
+                    _ => Stop::new(Exit::Failed, format!("cannot write {}", self.manifest.display()))
+                        .because(error),
+                }
+            })?;
+        }
+        if let Some(text) = ignored {
+            let (path, mode) = self.gitignore();
+            durable::replace(&path, text.as_bytes(), mode).map_err(|error| {
+                Stop::new(Exit::Failed, format!("cannot write {}", path.display())).because(error)
+            })?;
+        }
+        Ok(())
     }
 
     pub(super) fn taken(&self) -> Stop {

@@ -13,10 +13,10 @@ use super::report::{Exit, Report};
 use super::table::{Cell, Table, Tone};
 use super::ui::{plural, shown};
 use crate::journal::Standing;
-use crate::manifest::{CopySpec, EnvironmentSpec, Instances, RenderSpec};
+use crate::manifest::{CopySpec, EnvironmentSpec, RenderSpec};
 use crate::name::Address;
 use crate::plan::Write;
-use crate::snapshot::{Entry, Snapshot};
+use crate::snapshot::Entry;
 use crate::store::StoreError;
 use anyhow::Result;
 use clap::Args;
@@ -84,10 +84,7 @@ fn look(ctx: &Context, args: &StatusArgs) -> Result<Found> {
     let environment = ctx.environment()?;
     // What is not declared is found by a walk, which is dear where home is far away.
     let held = match args.all || !environment.home.is_remote() {
-        true => {
-            let snapshot = ctx.everything()?;
-            Held { instances: instances(&snapshot), snapshot }
-        }
+        true => Held::from(ctx.everything()?),
         false => ctx.read_allowed()?,
     };
     let (mut copies, mut untold) = (Vec::new(), Vec::new());
@@ -135,19 +132,6 @@ pub(super) fn copy(ctx: &Context, spec: &CopySpec, held: &Held) -> Result<Copy> 
 /// A write of nothing: what a place says of it, it says of itself.
 fn nothing(spec: &CopySpec, unit: crate::snapshot::Unit) -> Write {
     Write { place: place_of(spec), unit, base: None, changes: Vec::new(), notes: Vec::new() }
-}
-
-/// The instances that home holds something of.
-fn instances(home: &Snapshot) -> Instances {
-    let mut found = Instances::new();
-    for address in home.entries.keys() {
-        let Some(instance) = &address.instance else { continue };
-        let instances = found.entry(address.group.clone()).or_default();
-        if !instances.contains(instance) {
-            instances.push(instance.clone());
-        }
-    }
-    found
 }
 
 /// The text of a target's file; none where it is not there.

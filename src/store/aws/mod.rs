@@ -9,11 +9,14 @@ mod call;
 mod caller;
 mod failure;
 mod pace;
+mod words;
 
 pub(in crate::store) use call::{Again, Request};
 pub use caller::Caller;
 pub(in crate::store) use failure::{Failure, Reach, quotable};
 pub(in crate::store) use pace::Family;
+pub use words::created_tags;
+pub(in crate::store) use words::{MANAGED_BY, timestamp};
 
 use crate::manifest::Quota;
 use crate::store::{ErrorKind, StoreError};

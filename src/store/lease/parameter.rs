@@ -6,7 +6,7 @@ use super::date::Date;
 use super::entry::{Entry, State};
 use super::rule::{Mark, Verdict, newest_that_counts, verdict};
 use super::{Lease, Leases, Terms};
-use crate::store::aws::{Again, Aws, Clients, Failure, Family, Reach, Request};
+use crate::store::aws::{Again, Aws, Clients, Failure, Family, Reach, Request, timestamp};
 use crate::store::{ErrorKind, StoreError};
 use async_trait::async_trait;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, Tag};
@@ -285,8 +285,4 @@ fn follow(version: i64, mark: &Mark) -> Mark {
 
 fn nonce() -> String {
     uuid::Uuid::new_v4().to_string()
-}
-
-pub(super) fn timestamp(date: &aws_smithy_types::DateTime) -> Option<Timestamp> {
-    Timestamp::new(date.secs(), i32::try_from(date.subsec_nanos()).ok()?).ok()
 }

@@ -5,10 +5,9 @@
 
 use super::date::Date;
 use super::entry::{Entry, State};
-use super::parameter::timestamp;
 use super::rule::Mark;
 use super::{Lease, Leases, Terms};
-use crate::store::aws::{Again, Aws, Failure, Family, Request};
+use crate::store::aws::{Again, Aws, Failure, Family, Request, timestamp};
 use crate::store::{ErrorKind, StoreError};
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::types::Tag;

@@ -8,7 +8,7 @@ use super::text::{self, Form, Text};
 use super::write::{Made, Missed, Swap, token, values};
 use super::{CURRENT, SecretsManager};
 use crate::snapshot::Version;
-use crate::store::aws::{Again, Family, Reach, Request};
+use crate::store::aws::{Again, Family, MANAGED_BY, Reach, Request, created_tags};
 use crate::store::{ErrorKind, StoreError};
 use aws_sdk_secretsmanager::operation::RequestId;
 use aws_sdk_secretsmanager::types::Tag;
@@ -20,8 +20,6 @@ const DELETE: &str = "secretsmanager:DeleteSecret";
 const RESTORE: &str = "secretsmanager:RestoreSecret";
 /// How many days a deleted secret can be restored.
 pub(super) const RECOVERY: i64 = 30;
-const MANAGED_BY: (&str, &str) = ("managed-by", "strongroom");
-
 /// Whether the tags are those of a secret that strongroom created.
 pub(super) fn is_ours(tags: &BTreeMap<String, String>) -> bool {
     tags.get(MANAGED_BY.0).is_some_and(|by| by == MANAGED_BY.1)
@@ -194,14 +192,10 @@ impl SecretsManager {
 
     /// The tags of a secret that is created. Those of a key are a secret's where it holds nothing else.
     fn tags(&self, swap: Swap<'_>) -> Vec<Tag> {
-        let mut tags = self.aws.settings().tags.clone();
-        if swap.form == Form::Value {
-            let keys = swap.changes.iter().filter_map(|change| self.manifest.key(&change.address));
-            tags.extend(keys.flat_map(|key| key.tags.clone()));
-        }
-        tags.insert("project".to_owned(), self.manifest.project().to_string());
-        tags.insert("environment".to_owned(), self.environment.to_string());
-        tags.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
+        let single = swap.form == Form::Value;
+        let keys = swap.changes.iter().filter_map(|change| self.manifest.key(&change.address));
+        let narrower = keys.filter(|_| single).flat_map(|key| key.tags.clone());
+        let tags = created_tags(&self.manifest, &self.environment, narrower);
         tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
     }
 

@@ -2,13 +2,13 @@
 //!
 //! Owns how versions of a document become states of one value, and how instances are found by their names. It only reads.
 
-use super::read::{Which, timestamp};
+use super::read::Which;
 use super::{CURRENT, SecretsManager};
 use crate::manifest::{Instances, InstancesSpec};
 use crate::name::{Address, Group, Instance, Key};
 use crate::secret::Secret;
 use crate::snapshot::{Past, Snapshot, Unit, Version};
-use crate::store::aws::{Family, Request};
+use crate::store::aws::{Family, Request, timestamp};
 use crate::store::{Discover, ErrorKind, History, Store, StoreError};
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretVersionsListEntry};

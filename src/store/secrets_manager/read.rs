@@ -10,11 +10,10 @@ use super::{CURRENT, SecretsManager};
 use crate::name::Address;
 use crate::secret::{InvalidValue, Secret};
 use crate::snapshot::Version;
-use crate::store::aws::{Failure, Family, Request};
+use crate::store::aws::{Failure, Family, Request, timestamp};
 use crate::store::{ErrorKind, Store, StoreError};
 use aws_sdk_secretsmanager::types::SecretValueEntry;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -237,9 +236,4 @@ impl SecretsManager {
 struct Batch {
     found: BTreeMap<String, Found>,
     absent: Vec<String>,
-}
-
-/// A point in time of the SDK as ours.
-pub(super) fn timestamp(at: &aws_smithy_types::DateTime) -> Option<Timestamp> {
-    Timestamp::from_nanosecond(at.as_nanos()).ok()
 }

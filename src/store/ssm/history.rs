@@ -1,10 +1,9 @@
 //! The versions that AWS keeps of a parameter: a hundred, or fewer.
 
 use super::Ssm;
-use super::read::timestamp;
 use crate::name::Address;
 use crate::snapshot::{Past, Version};
-use crate::store::aws::{Family, Request};
+use crate::store::aws::{Family, Request, timestamp};
 use crate::store::{History, StoreError};
 use async_trait::async_trait;
 use aws_sdk_ssm::types::ParameterHistory;

@@ -4,7 +4,7 @@ use super::{Left, Ssm, TYPE, names};
 use crate::name::{Address, Group};
 use crate::secret::Secret;
 use crate::snapshot::{Attributes, Entry, Held, Snapshot, Unit, Version};
-use crate::store::aws::{Family, Request};
+use crate::store::aws::{Family, Request, timestamp};
 use crate::store::{Applied, ErrorKind, StoreError};
 use aws_sdk_ssm::types::Parameter;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -273,10 +273,6 @@ fn is_older(left: Option<Left>, read: Option<i64>) -> bool {
         (Some(Left::Nothing(gone)), Some(read)) => read <= gone,
         (Some(Left::Nothing(_)) | None, _) => false,
     }
-}
-
-pub(super) fn timestamp(date: &aws_smithy_types::DateTime) -> Option<Timestamp> {
-    Timestamp::new(date.secs(), i32::try_from(date.subsec_nanos()).ok()?).ok()
 }
 
 #[cfg(test)]

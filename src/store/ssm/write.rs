@@ -6,17 +6,14 @@ use crate::name::Address;
 use crate::plan::{Change, Want, Wanted};
 use crate::secret::Secret;
 use crate::snapshot::{Attributes, Entry, Held, Unit, Version};
-use crate::store::aws::{Again, Clients, Failure, Family, Reach, Request};
+use crate::store::aws::{Again, Clients, Failure, Family, Reach, Request, created_tags};
 use crate::store::{Applied, ErrorKind, Receipt, StoreError, unchanged_since};
 use aws_sdk_ssm::operation::RequestId;
 use aws_sdk_ssm::types::{ParameterTier as AwsTier, ParameterType as AwsType, Tag};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const PUT: &str = "ssm:PutParameter";
 const DELETE: &str = "ssm:DeleteParameter";
-/// The tag that tells what strongroom has created.
-const MANAGED_BY: (&str, &str) = ("managed-by", "strongroom");
 /// The pauses in which a name that was deleted just now becomes free: AWS asks for 30 seconds.
 const FREES: [u64; 9] = [1, 2, 3, 4, 5, 5, 5, 5, 5];
 
@@ -224,13 +221,8 @@ impl Ssm {
 
     /// The tags of a parameter that is created: what is narrower goes before what is wider.
     fn tags(&self, address: &Address) -> Result<Vec<Tag>, StoreError> {
-        let mut tags = BTreeMap::from([
-            (MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned()),
-            ("project".to_owned(), self.manifest.project().to_string()),
-            ("environment".to_owned(), self.environment.to_string()),
-        ]);
-        tags.extend(self.spec().tags.clone());
-        tags.extend(self.key(address).into_iter().flat_map(|key| key.tags.clone()));
+        let narrower = self.key(address).into_iter().flat_map(|key| key.tags.clone());
+        let tags = created_tags(&self.manifest, &self.environment, narrower);
         let built = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
         built.collect::<Result<_, _>>().map_err(|error| self.error(ErrorKind::Failed, error.to_string()))
     }
