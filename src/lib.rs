@@ -38,7 +38,7 @@
 //! |---|---|---|
 //! | talks | `cli` | clap, stdout, the process's environment |
 //! | use cases | [`desired`], [`apply`], [`backup`], [`init`], [`policy`], [`hooks`], [`doctor`] | what should be where; order: journal, call, look, settle, verify; who may do what; what a bundle needs; what is wrong |
-//! | adapters | [`store`], [`journal`], [`durable`], [`deliver`] | places, files |
+//! | adapters | [`store`], [`journal`], [`durable`], [`deliver`], [`web`] | places, files, servers |
 //! | pure | [`manifest`], [`plan`], [`render`], [`exchange`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |
 
@@ -60,6 +60,7 @@ pub mod deliver;
 pub mod durable;
 pub mod journal;
 pub mod store;
+pub mod web;
 
 // Use cases.
 pub mod apply;

@@ -74,7 +74,7 @@ fn holds(rule: &str, violations: &[String]) {
 const LAYERS: &[&[&str]] = &[
     &["secret", "name", "snapshot"],
     &["manifest", "plan", "render", "seal", "document", "exchange"],
-    &["durable", "deliver", "store", "journal"],
+    &["durable", "deliver", "store", "journal", "web"],
     &["apply", "desired", "rotate", "migrate", "policy", "hooks", "backup", "import", "init", "doctor"],
     &["cli"],
     &["main", "lib"],
@@ -144,6 +144,7 @@ struct Home {
 const HOMES: &[Home] = &[
     Home { rule: "age is seal.rs's", words: &["age::"], allowed: &["src/seal.rs", "src/seal/"] },
     Home { rule: "AWS is the stores'", words: &["aws_sdk_", "aws_config"], allowed: &["src/store/"] },
+    Home { rule: "HTTP to others is web.rs's", words: &["reqwest"], allowed: &["src/web.rs"] },
     Home {
         rule: "clap and anyhow are the command line's",
         words: &["clap", "anyhow"],
