@@ -10,7 +10,7 @@ mod cloud;
 use clap::Parser;
 use cloud::beanstalk::seeds::Example;
 use cloud::rates::Rates;
-use cloud::{Cloud, Pages};
+use cloud::{Cloud, Pages, Realm};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +20,12 @@ struct Arguments {
     /// The port to listen on; any free one without.
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// The account, twelve digits.
+    #[arg(long, default_value = cloud::ACCOUNT, value_parser = account)]
+    account: String,
+    /// The region.
+    #[arg(long, default_value = cloud::REGION)]
+    region: String,
     /// An IAM policy (JSON) for the access key AKIALOCALLIMITEDEXAM; the default key may do everything.
     #[arg(long)]
     policy: Option<PathBuf>,
@@ -53,17 +59,23 @@ fn example(name: &str) -> Result<Example, String> {
     Example::named(name).ok_or_else(|| "there are dev-app and antenna".to_owned())
 }
 
+fn account(number: &str) -> Result<String, String> {
+    let is_account = number.len() == 12 && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account { Ok(number.to_owned()) } else { Err("an account is twelve digits".to_owned()) }
+}
+
 const LIMITED_KEY: &str = "AKIALOCALLIMITEDEXAM";
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let cloud = Cloud::on(arguments.port)?;
+    let realm = Realm::new(&arguments.account, &arguments.region);
+    let cloud = Cloud::on(arguments.port, realm.clone())?;
     for alias in &arguments.key {
         println!("# {alias} is {}", cloud.kms_key(alias));
     }
     let mut access_key = cloud::ACCESS_KEY;
     if let Some(file) = &arguments.policy {
-        let arn = format!("arn:aws:iam::{}:user/limited", cloud::ACCOUNT);
+        let arn = realm.identity("iam", "user/limited");
         cloud.principal(LIMITED_KEY, &arn, &std::fs::read_to_string(file)?).map_err(anyhow::Error::msg)?;
         access_key = LIMITED_KEY;
     }

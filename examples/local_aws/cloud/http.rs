@@ -4,7 +4,7 @@ use super::faults::{Callback, Effect};
 use super::iam::Principal;
 use super::service::Service;
 use super::state::{Call, Moment, Reply, State};
-use super::{Form, REGION, Refusal, xml};
+use super::{Form, Refusal, xml};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -255,7 +255,7 @@ fn signed(state: &State, service: Service, authorization: &str) -> Result<Princi
     };
     let scope: Vec<&str> = credential.split('/').collect();
     let [access_key, _day, region, signed_for, "aws4_request"] = scope[..] else { return Err(incomplete()) };
-    if Service::signed_as(signed_for) != Some(service) || region != REGION {
+    if Service::signed_as(signed_for) != Some(service) || region != state.world.realm.region {
         let code = if service.speaks_query() { "SignatureDoesNotMatch" } else { "InvalidSignatureException" };
         let message = format!("Credential should be scoped to a valid region and to {}.", service.name());
         return Err(Refusal::new(code, message).status(403));

@@ -4,7 +4,7 @@
 //! ignored, because ignoring it would make a policy mean more than it says.
 
 use super::service::Service;
-use super::{ACCESS_KEY, ACCOUNT, Refusal};
+use super::{ACCESS_KEY, Realm, Refusal};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ pub(crate) struct Principal {
 }
 
 impl Principal {
-    pub(crate) fn administrator() -> Principal {
-        Principal { arn: format!("arn:aws:iam::{ACCOUNT}:user/operator"), policy: None }
+    pub(crate) fn administrator(realm: &Realm) -> Principal {
+        Principal { arn: realm.identity("iam", "user/operator"), policy: None }
     }
 
     /// An instance of Beanstalk, with what its profile allows.
-    pub(crate) fn instance(policy: Option<Policy>) -> Principal {
+    pub(crate) fn instance(realm: &Realm, policy: Option<Policy>) -> Principal {
         let session = "assumed-role/aws-elasticbeanstalk-ec2-role/i-0local";
-        Principal { arn: format!("arn:aws:sts::{ACCOUNT}:{session}"), policy }
+        Principal { arn: realm.identity("sts", session), policy }
     }
 
     /// Whether an action on a resource is allowed, in AWS's words if not.
@@ -51,14 +51,22 @@ impl Principal {
 /// Who there is: principals by their access key ID, and roles by their ARN.
 #[derive(Clone, Debug)]
 pub(crate) struct Identities {
+    pub(super) realm: Realm,
     pub(crate) principals: BTreeMap<String, Principal>,
     pub(crate) roles: BTreeMap<String, Policy>,
 }
 
 impl Default for Identities {
     fn default() -> Identities {
-        let administrator = (ACCESS_KEY.to_owned(), Principal::administrator());
-        Identities { principals: BTreeMap::from([administrator]), roles: BTreeMap::new() }
+        Identities::of(Realm::default())
+    }
+}
+
+impl Identities {
+    /// Only the default principal.
+    pub(super) fn of(realm: Realm) -> Identities {
+        let administrator = (ACCESS_KEY.to_owned(), Principal::administrator(&realm));
+        Identities { principals: BTreeMap::from([administrator]), roles: BTreeMap::new(), realm }
     }
 }
 

@@ -14,6 +14,7 @@ mod json;
 mod kms;
 mod pages;
 pub(crate) mod rates;
+mod realm;
 mod refusal;
 pub(crate) mod secrets_manager;
 mod service;
@@ -25,6 +26,7 @@ pub(crate) mod xml;
 pub(crate) use faults::Effect;
 pub(crate) use form::Form;
 pub(crate) use pages::Pages;
+pub(crate) use realm::Realm;
 pub(crate) use refusal::Refusal;
 pub(crate) use state::{Call, Moment, Visit, World};
 
@@ -37,9 +39,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// The invented account.
+/// The invented account, unless another is named.
 pub(crate) const ACCOUNT: &str = "111122223333";
-/// The one region that there is.
+/// The region, unless another is named.
 pub(crate) const REGION: &str = "us-east-1";
 /// Credentials of the default principal, which may do everything.
 pub(crate) const ACCESS_KEY: &str = "AKIALOCALOPERATOREXA";
@@ -56,14 +58,19 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// Starts one on a free port.
     pub(crate) fn start() -> Cloud {
-        Cloud::on(0).expect("a free port is always to be had on 127.0.0.1")
+        Cloud::of(Realm::default())
+    }
+
+    /// Starts one of that account and region.
+    pub(crate) fn of(realm: Realm) -> Cloud {
+        Cloud::on(0, realm).expect("a free port is always to be had on 127.0.0.1")
     }
 
     /// Starts one on that port of 127.0.0.1.
-    pub(crate) fn on(port: u16) -> std::io::Result<Cloud> {
+    pub(crate) fn on(port: u16, realm: Realm) -> std::io::Result<Cloud> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
         let address = listener.local_addr()?;
-        let state = Arc::new(Mutex::new(State::new()));
+        let state = Arc::new(Mutex::new(State::new(realm)));
         let (running, ended) = oneshot::channel();
         http::serve(listener, Arc::clone(&state), ended)?;
         Ok(Cloud { address, state, _running: Arc::new(running) })
@@ -73,6 +80,11 @@ impl Cloud {
         format!("http://{}", self.address)
     }
 
+    /// The account and the region that everything here is in.
+    pub(crate) fn realm(&self) -> Realm {
+        self.lock().world.realm.clone()
+    }
+
     /// What a child process needs to talk to this AWS, and to nothing else.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         self.environment_of(ACCESS_KEY)
@@ -80,12 +92,13 @@ impl Cloud {
 
     /// The same as another principal.
     pub(crate) fn environment_of(&self, access_key: &str) -> Vec<(&'static str, String)> {
+        let region = self.realm().region;
         vec![
             ("AWS_ENDPOINT_URL", self.endpoint()),
             ("AWS_ACCESS_KEY_ID", access_key.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
-            ("AWS_REGION", REGION.to_owned()),
-            ("AWS_DEFAULT_REGION", REGION.to_owned()),
+            ("AWS_REGION", region.clone()),
+            ("AWS_DEFAULT_REGION", region),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }

@@ -27,7 +27,12 @@ const STANDARD: &[(&str, f64)] = &[
     ("secret descriptions", 40_000.0),
     ("secret batches", 100.0),
     ("secret lists", 100.0),
-    ("secret writes", 50.0),
+    ("secret creations", 50.0),
+    ("secret values", 50.0),
+    ("secret deletions", 50.0),
+    ("secret restorations", 50.0),
+    ("secret tags", 50.0),
+    ("secret versions", 50.0),
     ("beanstalk", 10.0),
 ];
 
@@ -71,7 +76,13 @@ fn family(service: Service, action: &str) -> Option<&'static str> {
         (Service::SecretsManager, "DescribeSecret") => "secret descriptions",
         (Service::SecretsManager, "BatchGetSecretValue") => "secret batches",
         (Service::SecretsManager, "ListSecrets") => "secret lists",
-        (Service::SecretsManager, _) => "secret writes",
+        (Service::SecretsManager, "CreateSecret") => "secret creations",
+        (Service::SecretsManager, "DeleteSecret") => "secret deletions",
+        (Service::SecretsManager, "RestoreSecret") => "secret restorations",
+        (Service::SecretsManager, "TagResource" | "UntagResource") => "secret tags",
+        (Service::SecretsManager, "ListSecretVersionIds") => "secret versions",
+        // PutSecretValue, UpdateSecret and UpdateSecretVersionStage share one.
+        (Service::SecretsManager, _) => "secret values",
     })
 }
 
@@ -93,5 +104,18 @@ mod tests {
         assert_eq!(allowed(&mut rates, "PutParameter", 0), 3);
         assert_eq!(allowed(&mut rates, "GetParameters", 500), 20);
         assert_eq!(allowed(&mut rates, "GetParameters", 10_000), 40);
+    }
+
+    #[test]
+    fn secrets_are_made_at_fifty_a_second_and_their_values_and_stages_share_another_fifty() {
+        let mut rates = Rates::standard();
+        let start = Instant::now();
+        let mut allowed =
+            |action: &str| (0..100).filter(|_| rates.allow(Service::SecretsManager, action, start)).count();
+        assert_eq!(allowed("CreateSecret"), 50);
+        assert_eq!(allowed("PutSecretValue"), 50);
+        assert_eq!((allowed("UpdateSecret"), allowed("UpdateSecretVersionStage")), (0, 0));
+        assert_eq!((allowed("DeleteSecret"), allowed("RestoreSecret"), allowed("TagResource")), (50, 50, 50));
+        assert_eq!(allowed("BatchGetSecretValue"), 100);
     }
 }

@@ -11,7 +11,7 @@ use super::rates::Rates;
 use super::secrets_manager::SecretsManager;
 use super::service::Service;
 use super::ssm::Ssm;
-use super::{Form, Pages, Refusal, sts};
+use super::{Form, Pages, Realm, Refusal, sts};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
@@ -54,6 +54,7 @@ impl Call {
 /// What the services hold.
 #[derive(Clone, Default)]
 pub(crate) struct World {
+    pub(crate) realm: Realm,
     pub(crate) ssm: Ssm,
     pub(crate) secrets: SecretsManager,
     pub(crate) beanstalk: Beanstalk,
@@ -83,9 +84,9 @@ pub(super) enum Reply {
 }
 
 impl State {
-    pub(super) fn new() -> State {
+    pub(super) fn new(realm: Realm) -> State {
         State {
-            world: World::default(),
+            world: World::of(realm),
             earlier: None,
             faults: Faults::default(),
             rates: None,
@@ -127,6 +128,16 @@ impl State {
 }
 
 impl World {
+    /// An empty one.
+    fn of(realm: Realm) -> World {
+        let mut world = World { identities: Identities::of(realm.clone()), ..World::default() };
+        world.ssm.realm = realm.clone();
+        world.secrets.realm = realm.clone();
+        world.beanstalk.realm = realm.clone();
+        world.keys.realm = realm.clone();
+        World { realm, ..world }
+    }
+
     /// What the containers of an instance would see that an environment of Beanstalk starts now, or what its log says.
     pub(crate) fn bootstrap_now(&mut self, environment: &str) -> Result<Variables, Failures> {
         self.as_instance(|beanstalk, stores| beanstalk.bootstrap_now(environment, stores))
@@ -140,7 +151,7 @@ impl World {
     }
 
     fn as_instance<T>(&mut self, visit: impl FnOnce(&mut Beanstalk, &Stores) -> T) -> T {
-        let caller = Principal::instance(self.instance_policy.clone());
+        let caller = Principal::instance(&self.realm, self.instance_policy.clone());
         let asked = Visit { at: Timestamp::now(), caller: &caller, keys: &self.keys, pages: self.pages };
         visit(&mut self.beanstalk, &Stores::new(&mut self.ssm, &mut self.secrets, asked))
     }
@@ -173,7 +184,7 @@ impl World {
                     }
                     allowed?;
                 }
-                let instance = Principal::instance(self.instance_policy.clone());
+                let instance = Principal::instance(&self.realm, self.instance_policy.clone());
                 let visit = Visit { caller: &instance, ..visit };
                 let stores = Stores::new(&mut self.ssm, &mut self.secrets, visit);
                 self.beanstalk.answer(action, &form, moment, &stores).map(Reply::Xml)

@@ -2,7 +2,7 @@
 
 use super::iam::{Identities, Principal};
 use super::service::Service;
-use super::{ACCOUNT, Form, Moment, Refusal, SECRET_KEY, xml};
+use super::{Form, Moment, Refusal, SECRET_KEY, xml};
 use jiff::SignedDuration;
 
 /// The XML inside of the action's `Result` element. Nobody can be denied to ask who they are.
@@ -16,7 +16,7 @@ pub(super) fn answer(
     match action {
         "GetCallerIdentity" => Ok(xml::text("Arn", &caller.arn)
             + &xml::text("UserId", "AIDALOCALOPERATORXMPL")
-            + &xml::text("Account", ACCOUNT)),
+            + &xml::text("Account", &identities.realm.account)),
         "AssumeRole" => assume(form, caller, identities, moment),
         other => Err(Service::Sts.unknown(other)),
     }
@@ -41,7 +41,7 @@ fn assume(
             format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {role}", caller.arn);
         Service::Sts.denied(message)
     })?;
-    let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}");
+    let arn = identities.realm.identity("sts", &format!("assumed-role/{name}/{session}"));
     let key = format!("ASIALOCALSESSION{:04}", identities.principals.len());
     identities.principals.insert(key.clone(), Principal { arn: arn.clone(), policy: Some(policy) });
     let credentials = xml::text("AccessKeyId", &key)

@@ -3,7 +3,8 @@
 mod faults;
 mod policies;
 
-use crate::support::cloud::{Cloud, Pages};
+use crate::support::cloud::beanstalk::seeds::Example;
+use crate::support::cloud::{Cloud, Pages, Realm, ssm};
 use crate::support::moto::Moto;
 use crate::support::provision;
 use std::path::{Path, PathBuf};
@@ -101,4 +102,40 @@ fn the_aws_program_works_with_every_service() {
     assert_eq!((held.value.as_str(), held.kind.as_str(), held.version), (value, "SecureString", 1));
     assert_eq!(cloud.world(|world| world.secrets.held("demo")).unwrap().text.unwrap(), value);
     assert_eq!(cloud.count("ssm:PutParameter"), 1);
+}
+
+#[test]
+fn another_account_and_region_name_themselves_in_every_arn_and_know_no_other() {
+    let cloud = Cloud::of(Realm::new("444455556666", "us-west-2"));
+    cloud.world(|world| {
+        world.ssm.seed(ssm::Seed { name: "/demo/A", value: "1", kind: "String" });
+        world.secrets.seed("demo", "1");
+        world.beanstalk.add_example(Example::Antenna, jiff::Timestamp::now());
+    });
+    let key = cloud.kms_key("alias/demo");
+    assert!(key.starts_with("arn:aws:kms:us-west-2:444455556666:key/"), "{key}");
+    let aws = |arguments: &str| {
+        let mut aws = command(provision::aws(), cloud.environment());
+        aws.args(["--output", "text"]).args(arguments.split(' ')).output().unwrap()
+    };
+    let told = |arguments: &str| String::from_utf8(aws(arguments).stdout).unwrap().trim().to_owned();
+    assert_eq!(told("sts get-caller-identity --query Account"), "444455556666");
+    let parameter = "arn:aws:ssm:us-west-2:444455556666:parameter/demo/A";
+    assert_eq!(told("ssm get-parameter --name /demo/A --query Parameter.ARN"), parameter);
+    assert_eq!(told(&format!("ssm get-parameter --name {parameter} --query Parameter.Value")), "1");
+    let other = parameter.replace("us-west-2", "us-east-1");
+    assert!(!aws(&format!("ssm get-parameter --name {other}")).status.success());
+    let secret = told("secretsmanager describe-secret --secret-id demo --query ARN");
+    assert!(secret.starts_with("arn:aws:secretsmanager:us-west-2:444455556666:secret:demo-"), "{secret}");
+    let put = "ssm put-parameter --name /demo/B --value 2 --type SecureString --key-id";
+    assert!(aws(&format!("{put} {key}")).status.success());
+    let arns = "elasticbeanstalk describe-environments --query Environments[].[EnvironmentArn,PlatformArn]";
+    let [environment, platform] =
+        told(arns).split('\t').map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
+    let prefix = "arn:aws:elasticbeanstalk:us-west-2";
+    assert_eq!(environment, format!("{prefix}:444455556666:environment/antenna-backend/antenna-prod"));
+    assert!(platform.starts_with(&format!("{prefix}::platform/ECS running on")), "{platform}");
+    let mut elsewhere = command(provision::aws(), cloud.environment());
+    elsewhere.args(["--region", "us-east-1", "ssm", "get-parameter", "--name", "/demo/A"]);
+    assert!(!elsewhere.output().unwrap().status.success());
 }

@@ -1,6 +1,6 @@
 //! The local AWS as an account that stores are opened on, without a process environment.
 
-use super::cloud::{ACCESS_KEY, ACCOUNT, Cloud, REGION, SECRET_KEY};
+use super::cloud::{ACCESS_KEY, Cloud, Realm, SECRET_KEY};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use std::time::Duration;
@@ -13,20 +13,20 @@ pub(crate) fn settings(cloud: &Cloud) -> Settings {
 
 /// The account as another principal sees it. Deployments are looked at without a pause.
 pub(crate) fn settings_of(cloud: &Cloud, access_key: &str) -> Settings {
-    settings_for(&cloud.endpoint(), access_key)
+    settings_for(&cloud.endpoint(), access_key, cloud.realm())
 }
 
 /// The same account somewhere else, as moto keeps one.
 pub(crate) fn settings_at(endpoint: &str) -> Settings {
-    settings_for(endpoint, ACCESS_KEY)
+    settings_for(endpoint, ACCESS_KEY, Realm::default())
 }
 
-fn settings_for(endpoint: &str, access_key: &str) -> Settings {
+fn settings_for(endpoint: &str, access_key: &str, realm: Realm) -> Settings {
     let credentials = Credentials::new(access_key, SECRET_KEY, None, None, "invented");
     let endpoint = Some(endpoint.to_owned());
     Settings {
-        region: Some(REGION.to_owned()),
-        account: Some(ACCOUNT.to_owned()),
+        region: Some(realm.region),
+        account: Some(realm.account),
         endpoints: Endpoints {
             ssm: endpoint.clone(),
             secrets_manager: endpoint.clone(),

@@ -29,7 +29,7 @@ impl Beanstalk {
     }
 
     fn arn(&self, rest: &str) -> String {
-        format!("arn:aws:elasticbeanstalk:{}:{}:{rest}", self.region, self.account)
+        self.realm.arn("elasticbeanstalk", rest)
     }
 
     fn application_arn(&self, name: &str) -> String {
@@ -56,7 +56,7 @@ impl Beanstalk {
         };
         let application = form.get("ApplicationName").unwrap_or("unknown");
         match self.environments.iter().find(own) {
-            Some(environment) => Some(vec![environment.arn(&self.region, &self.account)]),
+            Some(environment) => Some(vec![environment.arn(&self.realm)]),
             None => Some(vec![self.arn(&format!("environment/{application}/{}", name.or(id)?))]),
         }
     }
@@ -65,7 +65,7 @@ impl Beanstalk {
         let (names, ids) = (form.values("EnvironmentNames"), form.values("EnvironmentIds"));
         let all = self.environments.iter();
         let chosen = all.filter(|own| names.contains(&own.name) || ids.contains(&own.id));
-        let arn = |environment: &Environment| environment.arn(&self.region, &self.account);
+        let arn = |environment: &Environment| environment.arn(&self.realm);
         let mut arns: Vec<String> = chosen.map(arn).collect();
         let known = |name: &&String| !self.environments.iter().any(|own| own.name == **name);
         let application = form.get("ApplicationName").unwrap_or("unknown");

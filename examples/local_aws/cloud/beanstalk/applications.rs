@@ -2,7 +2,7 @@
 
 use super::events::date;
 use super::settings::{Layers, Options};
-use super::{Beanstalk, Call, Refusal, environment, invalid, platforms::Platform, required, xml};
+use super::{Beanstalk, Call, Realm, Refusal, environment, invalid, platforms::Platform, required, xml};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ impl Application {
         }
     }
 
-    pub(super) fn arn(&self, region: &str, account: &str) -> String {
-        format!("arn:aws:elasticbeanstalk:{region}:{account}:application/{}", self.name)
+    pub(super) fn arn(&self, realm: &Realm) -> String {
+        realm.arn("elasticbeanstalk", &format!("application/{}", self.name))
     }
 
     pub(super) fn template(&self, name: &str) -> Result<&Template, Refusal> {
@@ -49,10 +49,10 @@ impl Application {
             .ok_or_else(|| invalid(format!("No Configuration Template named '{application}/{name}' found.")))
     }
 
-    fn describe(&self, region: &str, account: &str) -> String {
+    fn describe(&self, realm: &Realm) -> String {
         let names =
             |names: Vec<&String>| names.into_iter().map(|name| xml::escaped(name)).collect::<Vec<_>>();
-        xml::text("ApplicationArn", &self.arn(region, account))
+        xml::text("ApplicationArn", &self.arn(realm))
             + &xml::text("ApplicationName", &self.name)
             + &xml::text("Description", &self.description)
             + &xml::text("DateCreated", &date(self.created))
@@ -64,10 +64,10 @@ impl Application {
 
 impl Template {
     /// A member of ConfigurationSettings; a saved configuration has no DeploymentStatus.
-    pub(super) fn describe(&self, application: &str, name: &str, region: &str) -> String {
+    pub(super) fn describe(&self, application: &str, name: &str, realm: &Realm) -> String {
         let layers = Layers { saved: self.options.clone(), ..Layers::default() };
         xml::text("SolutionStackName", &self.platform.stack())
-            + &xml::text("PlatformArn", &self.platform.arn(region))
+            + &xml::text("PlatformArn", &self.platform.arn(realm))
             + &xml::text("ApplicationName", application)
             + &xml::text("TemplateName", name)
             + &xml::text("DateCreated", &date(self.created))
@@ -81,7 +81,7 @@ impl Beanstalk {
         let wanted = call.form.values("ApplicationNames");
         let all = self.applications.values();
         let chosen = all.filter(|application| wanted.is_empty() || wanted.contains(&application.name));
-        let members = chosen.map(|application| application.describe(&self.region, &self.account));
+        let members = chosen.map(|application| application.describe(&self.realm));
         Ok(xml::list("Applications", members))
     }
 
@@ -95,7 +95,7 @@ impl Beanstalk {
             tags: super::tags::listed(call.form, "Tags"),
             ..Application::new(name, call.moment.at)
         };
-        let described = application.describe(&self.region, &self.account);
+        let described = application.describe(&self.realm);
         self.applications.insert(name.to_owned(), application);
         Ok(xml::element("Application", &described))
     }
@@ -114,7 +114,7 @@ impl Beanstalk {
         };
         options.extend(super::change::sets(call.form)?);
         let template = Template { platform, options, created: call.moment.at };
-        let described = template.describe(&application, name, &self.region);
+        let described = template.describe(&application, name, &self.realm);
         if let Some(application) = self.applications.get_mut(&application) {
             application.templates.insert(name.to_owned(), template);
         }

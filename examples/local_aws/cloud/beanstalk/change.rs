@@ -50,7 +50,7 @@ impl Beanstalk {
             environment.description = description.to_owned();
         }
         environment.configure(layers, version.map(str::to_owned), order, &mut self.events);
-        Ok(self.environments[index].describe(&self.region, &self.account))
+        Ok(self.environments[index].describe(&self.realm))
     }
 
     /// ValidateConfigurationSettings: what would be refused, as messages. It does not know how long all values are.
@@ -80,7 +80,7 @@ impl Beanstalk {
 
     pub(super) fn terminate(&mut self, call: Call<'_>) -> Result<String, Refusal> {
         let index = self.occupy(call, Work::Terminate)?;
-        Ok(self.environments[index].describe(&self.region, &self.account))
+        Ok(self.environments[index].describe(&self.realm))
     }
 
     /// Begins work on an environment that is Ready.

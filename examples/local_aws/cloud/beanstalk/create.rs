@@ -66,7 +66,7 @@ impl Beanstalk {
         self.environments.push(environment);
         let index = self.environments.len() - 1;
         self.environments[index].occupy(Work::Launch, order, &mut self.events);
-        Ok(self.environments[index].describe(&self.region, &self.account))
+        Ok(self.environments[index].describe(&self.realm))
     }
 
     pub(super) fn next_id(&self) -> String {

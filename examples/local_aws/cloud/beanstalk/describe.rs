@@ -33,7 +33,7 @@ impl Beanstalk {
             self.look(*index, call);
         }
         let (page, token) = pages::cut(chosen, call.form)?;
-        let told = page.iter().map(|index| self.environments[*index].describe(&self.region, &self.account));
+        let told = page.iter().map(|index| self.environments[*index].describe(&self.realm));
         Ok(xml::list("Environments", told) + &token)
     }
 
@@ -82,14 +82,14 @@ impl Beanstalk {
                 return Err(Refusal::new("MissingRequiredParameter", message));
             }
             (None, Some(name)) => {
-                vec![application.template(name)?.describe(&application.name, name, &self.region)]
+                vec![application.template(name)?.describe(&application.name, name, &self.realm)]
             }
             (Some(name), None) => {
                 let environment = &self.environments[self.named(call.form)?];
                 if environment.application != application.name {
                     return Err(invalid(format!("No Environment found for EnvironmentName = '{name}'.")));
                 }
-                let mut members = environment.configurations(&self.region);
+                let mut members = environment.configurations(&self.realm);
                 if self.behaviour.members == Members::DraftFirst {
                     members.reverse();
                 }
@@ -133,7 +133,7 @@ impl Beanstalk {
                     + &xml::text("ValueType", "Scalar")
             });
         let stack = xml::text("SolutionStackName", &platform.stack());
-        Ok(stack + &xml::text("PlatformArn", &platform.arn(&self.region)) + &xml::list("Options", members))
+        Ok(stack + &xml::text("PlatformArn", &platform.arn(&self.realm)) + &xml::list("Options", members))
     }
 
     /// DescribeEnvironmentResources: one instance in one group.

@@ -5,7 +5,7 @@ use super::events::date;
 use super::instances::Variables;
 use super::platforms::Platform;
 use super::settings::{Layers, TEMPLATE};
-use super::{catalogue, xml};
+use super::{Realm, catalogue, xml};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -60,8 +60,8 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    pub(super) fn arn(&self, region: &str, account: &str) -> String {
-        format!("arn:aws:elasticbeanstalk:{region}:{account}:environment/{}/{}", self.application, self.name)
+    pub(super) fn arn(&self, realm: &Realm) -> String {
+        realm.arn("elasticbeanstalk", &format!("environment/{}/{}", self.application, self.name))
     }
 
     pub(super) fn instance(&self) -> String {
@@ -80,9 +80,9 @@ impl Environment {
     }
 
     /// An EnvironmentDescription without its own element.
-    pub(super) fn describe(&self, region: &str, account: &str) -> String {
+    pub(super) fn describe(&self, realm: &Realm) -> String {
         let (health, word) = self.health();
-        let cname = format!("{}.{region}.elasticbeanstalk.example", self.name);
+        let cname = format!("{}.{}.elasticbeanstalk.example", self.name, realm.region);
         let version = self.version.as_deref().map(|version| xml::text("VersionLabel", version));
         let tier =
             xml::text("Name", "WebServer") + &xml::text("Type", "Standard") + &xml::text("Version", "1.0");
@@ -91,7 +91,7 @@ impl Environment {
             + &xml::text("ApplicationName", &self.application)
             + &version.unwrap_or_default()
             + &xml::text("SolutionStackName", &self.platform.stack())
-            + &xml::text("PlatformArn", &self.platform.arn(region))
+            + &xml::text("PlatformArn", &self.platform.arn(realm))
             + &xml::text("Description", &self.description)
             + &xml::text("EndpointURL", "192.0.2.10")
             + &xml::text("CNAME", &cname)
@@ -103,25 +103,25 @@ impl Environment {
             + &xml::text("HealthStatus", word)
             + &xml::element("Tier", &tier)
             + &xml::list("EnvironmentLinks", [])
-            + &xml::text("EnvironmentArn", &self.arn(region, account))
+            + &xml::text("EnvironmentArn", &self.arn(realm))
     }
 
     /// Members of ConfigurationSettings: what is deployed, and a draft if there is one.
-    pub(super) fn configurations(&self, region: &str) -> Vec<String> {
-        let deployed = self.configuration(region, "deployed", &self.layers, self.updated);
+    pub(super) fn configurations(&self, realm: &Realm) -> Vec<String> {
+        let deployed = self.configuration(realm, "deployed", &self.layers, self.updated);
         let draft = self.draft.as_ref().map(|draft| {
             let status = match draft.fate {
                 Fate::Pending => "pending",
                 Fate::Failed => "failed",
             };
-            self.configuration(region, status, &draft.layers, draft.created)
+            self.configuration(realm, status, &draft.layers, draft.created)
         });
         [Some(deployed), draft].into_iter().flatten().collect()
     }
 
-    fn configuration(&self, region: &str, status: &str, layers: &Layers, updated: Timestamp) -> String {
+    fn configuration(&self, realm: &Realm, status: &str, layers: &Layers, updated: Timestamp) -> String {
         xml::text("SolutionStackName", &self.platform.stack())
-            + &xml::text("PlatformArn", &self.platform.arn(region))
+            + &xml::text("PlatformArn", &self.platform.arn(realm))
             + &xml::text("ApplicationName", &self.application)
             + &xml::text("Description", "")
             + &xml::text("EnvironmentName", &self.name)

@@ -22,7 +22,7 @@ pub(crate) mod seeds;
 pub(crate) mod settings;
 mod tags;
 
-use super::{ACCOUNT, Form, Moment, REGION, Refusal, xml};
+use super::{Form, Moment, Realm, Refusal, xml};
 use applications::Application;
 use environment::{Environment, Status};
 use events::Events;
@@ -36,28 +36,14 @@ pub(crate) trait Resolver {
 }
 
 /// What Beanstalk holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Beanstalk {
-    region: String,
-    account: String,
+    pub(super) realm: Realm,
     /// How it behaves where AWS leaves room; tests set it.
     pub(crate) behaviour: Behaviour,
     applications: BTreeMap<String, Application>,
     environments: Vec<Environment>,
     events: Events,
-}
-
-impl Default for Beanstalk {
-    fn default() -> Beanstalk {
-        Beanstalk {
-            region: REGION.to_owned(),
-            account: ACCOUNT.to_owned(),
-            behaviour: Behaviour::default(),
-            applications: BTreeMap::new(),
-            environments: Vec::new(),
-            events: Events::default(),
-        }
-    }
 }
 
 /// One call, with what it needs besides the state.
@@ -92,8 +78,8 @@ impl Beanstalk {
             "DescribeEnvironments" => self.describe_environments(call),
             "DescribeEvents" => self.describe_events(call),
             "DescribeInstancesHealth" => self.describe_instances(call),
-            "DescribePlatformVersion" => platforms::describe(form, &self.region),
-            "ListPlatformVersions" => platforms::list(form, &self.region),
+            "DescribePlatformVersion" => platforms::describe(form, &self.realm),
+            "ListPlatformVersions" => platforms::list(form, &self.realm),
             "ListTagsForResource" => self.list_tags(call),
             "RestartAppServer" => self.restart(call),
             "TerminateEnvironment" => self.terminate(call),

@@ -3,7 +3,7 @@
 //! Dates and versions that AWS's notes name are theirs; those between are invented.
 
 use super::settings::PROPERTIES;
-use super::{Form, Refusal, pages, xml};
+use super::{Form, Realm, Refusal, pages, xml};
 
 /// A platform version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl Platform {
     /// The platform of that ARN or solution stack's name.
     pub(crate) fn named(name: &str) -> Option<Platform> {
         ALL.iter().copied().find(|platform| {
-            let arn = platform.arn("");
-            platform.stack() == name || name.split_once("::").is_some_and(|(_, rest)| arn.ends_with(rest))
+            let own = format!("platform/{}/{}", platform.name(), platform.version);
+            platform.stack() == name || name.split_once("::").is_some_and(|(_, rest)| rest == own)
         })
     }
 
@@ -70,8 +70,9 @@ impl Platform {
         format!("{} v{} running {}", self.system, self.version, self.runs)
     }
 
-    pub(crate) fn arn(&self, region: &str) -> String {
-        format!("arn:aws:elasticbeanstalk:{region}::platform/{}/{}", self.name(), self.version)
+    pub(crate) fn arn(&self, realm: &Realm) -> String {
+        let (region, name) = (&realm.region, self.name());
+        format!("arn:aws:elasticbeanstalk:{region}::platform/{name}/{}", self.version)
     }
 
     fn is_amazon_linux_2(&self) -> bool {
@@ -113,9 +114,9 @@ impl Platform {
         }
     }
 
-    fn summary(&self, region: &str) -> String {
+    fn summary(&self, realm: &Realm) -> String {
         let branch_state = ("PlatformBranchLifecycleState", "Supported");
-        let arn = self.arn(region);
+        let arn = self.arn(realm);
         let branch = self.name();
         let (system, release) = ("Amazon Linux", if self.is_amazon_linux_2() { "2" } else { "2023" });
         let fields = [
@@ -134,13 +135,13 @@ impl Platform {
 }
 
 /// DescribePlatformVersion: DateCreated is what tells which references the version resolves.
-pub(super) fn describe(form: &Form, region: &str) -> Result<String, Refusal> {
+pub(super) fn describe(form: &Form, realm: &Realm) -> Result<String, Refusal> {
     let arn = form.get("PlatformArn").unwrap_or_default();
     let platform = Platform::named(arn).ok_or_else(|| {
         Refusal::new("InvalidParameterValue", format!("No Platform Version found for PlatformArn = '{arn}'."))
     })?;
     let date = format!("{}T00:00:00.000Z", platform.released);
-    let inner = platform.summary(region)
+    let inner = platform.summary(realm)
         + &xml::text("PlatformName", &platform.name())
         + &xml::text("SolutionStackName", &platform.stack())
         + &xml::text("DateCreated", &date)
@@ -150,7 +151,7 @@ pub(super) fn describe(form: &Form, region: &str) -> Result<String, Refusal> {
 }
 
 /// ListPlatformVersions, with the filters that narrow by name, version, branch, status and operating system.
-pub(super) fn list(form: &Form, region: &str) -> Result<String, Refusal> {
+pub(super) fn list(form: &Form, realm: &Realm) -> Result<String, Refusal> {
     let mut chosen: Vec<Platform> = ALL.to_vec();
     for filter in form.list("Filters") {
         let kind = filter.get("Type").unwrap_or_default().to_owned();
@@ -177,6 +178,6 @@ pub(super) fn list(form: &Form, region: &str) -> Result<String, Refusal> {
         });
     }
     let (page, token) = pages::cut(chosen, form)?;
-    let summaries = page.iter().map(|platform| platform.summary(region));
+    let summaries = page.iter().map(|platform| platform.summary(realm));
     Ok(xml::list("PlatformSummaryList", summaries) + &token)
 }

@@ -71,11 +71,11 @@ impl Beanstalk {
 
     fn tagged(&self, arn: &str) -> Result<Tagged, Refusal> {
         let mut applications = self.applications.values();
-        if let Some(application) = applications.find(|own| own.arn(&self.region, &self.account) == arn) {
+        if let Some(application) = applications.find(|own| own.arn(&self.realm) == arn) {
             return Ok(Tagged::Application(application.name.clone()));
         }
         let index = self.environments.iter().position(|environment| {
-            environment.status != Status::Terminated && environment.arn(&self.region, &self.account) == arn
+            environment.status != Status::Terminated && environment.arn(&self.realm) == arn
         });
         index.map(Tagged::Environment).ok_or_else(|| {
             let message = format!("Resource not found for arn '{arn}'.");

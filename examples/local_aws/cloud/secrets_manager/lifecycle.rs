@@ -2,7 +2,7 @@
 
 use super::super::json::{Arguments, seconds};
 use super::super::{Refusal, Visit};
-use super::{SecretsManager, bad_parameter, not_found, prefix};
+use super::{SecretsManager, bad_parameter, not_found};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ impl SecretsManager {
         self.may(visit, "DeleteSecret", id)?;
         if is_forced {
             let found = self.find(id).map(|secret| (secret.name.clone(), secret.arn.clone()));
-            let (name, arn) = found.unwrap_or_else(|| (id.to_owned(), format!("{}{id}", prefix())));
+            let (name, arn) = found.unwrap_or_else(|| (id.to_owned(), format!("{}{id}", self.prefix())));
             self.secrets.remove(&name);
             return Ok(json!({"ARN": arn, "Name": name, "DeletionDate": seconds(visit.at)}));
         }

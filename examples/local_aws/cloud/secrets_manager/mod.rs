@@ -12,7 +12,7 @@ mod write;
 use super::iam::Principal;
 use super::json::Arguments;
 use super::service::Service;
-use super::{ACCOUNT, REGION, Refusal, Visit};
+use super::{Realm, Refusal, Visit};
 use jiff::{SignedDuration, Timestamp};
 use secret::{Content, Secret};
 use serde_json::{Value, json};
@@ -27,6 +27,7 @@ const VALIDATION: &str = "RequestToValidateKeyAccess";
 /// What Secrets Manager holds, by name.
 #[derive(Clone, Default)]
 pub(crate) struct SecretsManager {
+    pub(super) realm: Realm,
     secrets: BTreeMap<String, Secret>,
 }
 
@@ -85,7 +86,7 @@ impl SecretsManager {
             json!({"Name": name, "SecretString": text, "ClientRequestToken": token})
         };
         let arguments = Arguments::parse(&body.to_string()).expect("it is an object");
-        let (keys, caller) = (super::kms::Keys::default(), Principal::administrator());
+        let (keys, caller) = (super::kms::Keys::default(), Principal::administrator(&self.realm));
         let visit = Visit { at: Timestamp::now(), caller: &caller, keys: &keys, pages: super::Pages::Full };
         let done = if exists { self.put(&arguments, &visit) } else { self.create(&arguments, &visit) };
         done.expect("a test seeds what AWS accepts");
@@ -118,7 +119,7 @@ impl SecretsManager {
 
     /// By name, by ARN, or by an ARN without its last six characters.
     fn find(&self, id: &str) -> Option<&Secret> {
-        let Some(rest) = id.strip_prefix(&prefix()) else { return self.secrets.get(id) };
+        let Some(rest) = id.strip_prefix(&self.prefix()) else { return self.secrets.get(id) };
         let whole = self.secrets.values().find(|secret| secret.arn == id);
         whole.or_else(|| self.secrets.get(rest))
     }
@@ -133,8 +134,12 @@ impl SecretsManager {
         match self.find(id) {
             Some(secret) => secret.arn.clone(),
             None if id.starts_with("arn:") => id.to_owned(),
-            None => format!("{}{id}-AbCdEf", prefix()),
+            None => format!("{}{id}-AbCdEf", self.prefix()),
         }
+    }
+
+    fn prefix(&self) -> String {
+        self.realm.arn("secretsmanager", "secret:")
     }
 
     fn may(&self, visit: &Visit, action: &str, id: &str) -> Result<(), Refusal> {
@@ -153,10 +158,6 @@ impl SecretsManager {
     }
 }
 
-fn prefix() -> String {
-    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:")
-}
-
 /// The permission that a value needs on its key, unless AWS manages that key.
 fn may_use_key(visit: &Visit, actions: &[&str], key: Option<&str>, arn: &str) -> Result<(), Refusal> {
     let Some(key) = key.filter(|key| !key.ends_with("alias/aws/secretsmanager")) else { return Ok(()) };
@@ -168,14 +169,14 @@ fn may_use_key(visit: &Visit, actions: &[&str], key: Option<&str>, arn: &str) ->
             format!("Secrets Manager can't {verb} the protected secret text using the provided KMS key.");
         Refusal::new(code, message)
     })?;
-    let via = format!("secretsmanager.{REGION}.amazonaws.com");
+    let via = visit.keys.realm.host("secretsmanager");
     let context = [
         ("kms:EncryptionContext:SecretARN", arn),
         ("kms:ViaService", via.as_str()),
         ("kms:ResourceAliases", found.alias.as_str()),
     ];
     for action in actions {
-        let allowed = visit.caller.may(Service::SecretsManager, action, &found.arn(), &context);
+        let allowed = visit.caller.may(Service::SecretsManager, action, &found.arn, &context);
         allowed.map_err(|_| Service::SecretsManager.denied("Access to KMS is not allowed"))?;
     }
     Ok(())

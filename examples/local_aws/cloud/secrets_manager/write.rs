@@ -3,7 +3,7 @@
 use super::super::json::{Arguments, constraint, invalid};
 use super::super::{Refusal, Visit};
 use super::secret::{Content, Secret};
-use super::{CURRENT, SecretsManager, VALIDATION, bad_parameter, may_use_key, prefix};
+use super::{CURRENT, SecretsManager, VALIDATION, bad_parameter, may_use_key};
 use serde_json::{Value, json};
 
 const KEY_TO_WRITE: &[&str] = &["kms:GenerateDataKey", "kms:Decrypt"];
@@ -33,7 +33,7 @@ impl SecretsManager {
         let key = arguments.text("KmsKeyId")?;
         let mut secret = Secret {
             name: name.to_owned(),
-            arn: format!("{}{name}-{}", prefix(), suffix()),
+            arn: format!("{}{name}-{}", self.prefix(), suffix()),
             description: arguments.text("Description")?.map(str::to_owned),
             key: key.map(str::to_owned),
             tags,

@@ -11,7 +11,7 @@ mod write;
 use super::iam::Principal;
 use super::json::Arguments;
 use super::service::Service;
-use super::{ACCOUNT, REGION, Refusal, Visit};
+use super::{Realm, Refusal, Visit};
 use jiff::{SignedDuration, Timestamp};
 use parameter::Parameter;
 use serde_json::Value;
@@ -23,6 +23,7 @@ const OWN_KEY: &str = "alias/aws/ssm";
 /// What Parameter Store holds, by name without its first slash: `/X` and `X` are one.
 #[derive(Clone, Default)]
 pub(crate) struct Ssm {
+    pub(super) realm: Realm,
     parameters: BTreeMap<String, Parameter>,
     deleted: BTreeMap<String, Timestamp>,
     /// Whether a name can be used again only 30 seconds after its deletion, as AWS's documentation warns.
@@ -83,14 +84,14 @@ impl Ssm {
         let Seed { name, value, kind } = seed;
         let body = serde_json::json!({"Name": name, "Value": value, "Type": kind, "Overwrite": true});
         let arguments = Arguments::parse(&body.to_string()).expect("it is an object");
-        let (keys, caller) = (super::kms::Keys::default(), Principal::administrator());
+        let (keys, caller) = (super::kms::Keys::default(), Principal::administrator(&self.realm));
         let visit = Visit { at: Timestamp::now(), caller: &caller, keys: &keys, pages: super::Pages::Full };
         self.put(&arguments, &visit).expect("a test seeds what AWS accepts");
     }
 
     /// As if the newest version had been written so many seconds earlier.
     pub(crate) fn age(&mut self, name: &str, seconds: i64) {
-        let versions = self.parameters.get_mut(identity(name)).map(|parameter| &mut parameter.versions);
+        let versions = self.parameters.get_mut(bare(name)).map(|parameter| &mut parameter.versions);
         if let Some(newest) = versions.and_then(|versions| versions.last_mut()) {
             newest.at -= SignedDuration::from_secs(seconds);
         }
@@ -98,14 +99,14 @@ impl Ssm {
 
     /// Puts the newest version of a parameter under a customer's key, as if its writer had named it.
     pub(crate) fn encrypt_under(&mut self, name: &str, key: &str) {
-        let parameter = self.parameters.get_mut(identity(name)).expect("a parameter that was seeded before");
+        let parameter = self.parameters.get_mut(bare(name)).expect("a parameter that was seeded before");
         let newest = parameter.versions.last_mut().expect("a parameter has a version from the start");
         newest.key = Some(key.to_owned());
     }
 
     /// A parameter as it is now.
     pub(crate) fn held(&self, name: &str) -> Option<Held> {
-        let parameter = self.parameters.get(identity(name))?;
+        let parameter = self.parameters.get(bare(name))?;
         let newest = parameter.newest();
         Some(Held {
             value: newest.value.clone(),
@@ -121,7 +122,7 @@ impl Ssm {
 
     /// The values of all versions that are kept, oldest first.
     pub(crate) fn past(&self, name: &str) -> Vec<(i64, String)> {
-        let parameter = self.parameters.get(identity(name));
+        let parameter = self.parameters.get(bare(name));
         let versions = parameter.into_iter().flat_map(|parameter| &parameter.versions);
         versions.map(|version| (version.number, version.value.clone())).collect()
     }
@@ -132,46 +133,56 @@ impl Ssm {
     }
 
     fn find(&self, name: &str) -> Result<&Parameter, Refusal> {
-        self.parameters.get(identity(name)).ok_or_else(not_found)
+        self.parameters.get(self.identity(name)).ok_or_else(not_found)
+    }
+
+    /// What a name or an ARN of this realm is known by.
+    fn identity<'a>(&self, name: &'a str) -> &'a str {
+        identity(&self.realm, name)
+    }
+
+    fn arn(&self, name: &str) -> String {
+        arn(&self.realm, name)
+    }
+
+    fn may(&self, visit: &Visit, action: &str, name: &str) -> Result<(), Refusal> {
+        visit.caller.may(Service::Ssm, &format!("ssm:{action}"), &self.arn(name), &[])
+    }
+
+    /// The permission that a SecureString needs on its key, unless AWS manages that key.
+    fn may_use_key(&self, visit: &Visit, action: &str, key: &str, name: &str) -> Result<(), Refusal> {
+        if key.ends_with(OWN_KEY) {
+            return Ok(());
+        }
+        let found = visit.keys.usable(key);
+        let found = found.ok_or_else(|| Refusal::new("InvalidKeyId", format!("Invalid keyId {key}")))?;
+        let (parameter, via) = (self.arn(name), self.realm.host("ssm"));
+        let context = [
+            ("kms:EncryptionContext:PARAMETER_ARN", parameter.as_str()),
+            ("kms:ViaService", via.as_str()),
+            ("kms:ResourceAliases", found.alias.as_str()),
+        ];
+        visit.caller.may(Service::Ssm, action, &found.arn, &context)
     }
 }
 
-/// What a name is known by: an ARN, and a first slash, are left away.
-fn identity(name: &str) -> &str {
+/// A name without its first slash, by which it is known.
+fn bare(name: &str) -> &str {
     let name = name.trim();
-    let name = name.strip_prefix(&prefix()).unwrap_or(name);
     name.strip_prefix('/').unwrap_or(name)
 }
 
-fn prefix() -> String {
-    format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter")
+/// The same of a name or of an ARN of this realm.
+fn identity<'a>(realm: &Realm, name: &'a str) -> &'a str {
+    let name = name.trim();
+    bare(name.strip_prefix(&realm.arn("ssm", "parameter")).unwrap_or(name))
 }
 
-fn arn(name: &str) -> String {
-    format!("{}/{}", prefix(), identity(name))
+fn arn(realm: &Realm, name: &str) -> String {
+    realm.arn("ssm", &format!("parameter/{}", identity(realm, name)))
 }
 
 /// AWS sends no message with it.
 fn not_found() -> Refusal {
     Refusal::new("ParameterNotFound", "")
-}
-
-fn may(visit: &Visit, action: &str, name: &str) -> Result<(), Refusal> {
-    visit.caller.may(Service::Ssm, &format!("ssm:{action}"), &arn(name), &[])
-}
-
-/// The permission that a SecureString needs on its key, unless AWS manages that key.
-fn may_use_key(visit: &Visit, action: &str, key: &str, name: &str) -> Result<(), Refusal> {
-    if key.ends_with(OWN_KEY) {
-        return Ok(());
-    }
-    let found = visit.keys.usable(key);
-    let found = found.ok_or_else(|| Refusal::new("InvalidKeyId", format!("Invalid keyId {key}")))?;
-    let (parameter, via) = (arn(name), format!("ssm.{REGION}.amazonaws.com"));
-    let context = [
-        ("kms:EncryptionContext:PARAMETER_ARN", parameter.as_str()),
-        ("kms:ViaService", via.as_str()),
-        ("kms:ResourceAliases", found.alias.as_str()),
-    ];
-    visit.caller.may(Service::Ssm, action, &found.arn(), &context)
 }

@@ -1,5 +1,6 @@
 //! One parameter with its versions, and how AWS shows them.
 
+use super::super::Realm;
 use super::super::Refusal;
 use super::super::json::seconds;
 use super::{arn, not_found};
@@ -46,14 +47,20 @@ impl Parameter {
     }
 
     /// As GetParameter and its relatives show a version.
-    pub(super) fn shown(&self, version: &Version, selector: Option<&str>, sight: Sight) -> Value {
+    pub(super) fn shown(
+        &self,
+        realm: &Realm,
+        version: &Version,
+        selector: Option<&str>,
+        sight: Sight,
+    ) -> Value {
         let mut shown = json!({
             "Name": self.name,
             "Type": version.kind,
             "Value": version.seen(sight),
             "Version": version.number,
             "LastModifiedDate": seconds(version.at),
-            "ARN": arn(&self.name),
+            "ARN": arn(realm, &self.name),
             "DataType": "text",
         });
         if let Some(selector) = selector {

@@ -2,22 +2,22 @@
 
 use super::super::json::Arguments;
 use super::super::service::Service;
-use super::super::{ACCOUNT, REGION, Refusal, Visit};
+use super::super::{Refusal, Visit};
 use super::parameter::{Parameter, Sight, Version, split};
 use super::write::ten_names;
-use super::{Ssm, identity, may, may_use_key, rules};
+use super::{Ssm, bare, rules};
 use serde_json::{Value, json};
 
 impl Ssm {
     pub(super) fn get(&self, arguments: &Arguments, visit: &Visit) -> Result<Value, Refusal> {
         arguments.only(&["Name", "WithDecryption"])?;
         let (name, selector) = split(arguments.required("Name")?)?;
-        may(visit, "GetParameter", name)?;
+        self.may(visit, "GetParameter", name)?;
         let parameter = self.find(name)?;
         let version = parameter.selected(selector)?;
         let sight = sight(arguments)?;
-        may_see(visit, parameter, version, sight)?;
-        Ok(json!({"Parameter": parameter.shown(version, selector, sight)}))
+        self.may_see(visit, parameter, version, sight)?;
+        Ok(json!({"Parameter": parameter.shown(&self.realm, version, selector, sight)}))
     }
 
     /// Answers in its own order, and names in a list what there is not.
@@ -25,7 +25,7 @@ impl Ssm {
         arguments.only(&["Names", "WithDecryption"])?;
         let mut names = ten_names(arguments)?;
         for name in &names {
-            may(visit, "GetParameters", split(name)?.0)?;
+            self.may(visit, "GetParameters", split(name)?.0)?;
         }
         names.sort_by(|one, other| other.cmp(one));
         names.dedup();
@@ -41,8 +41,8 @@ impl Ssm {
                 invalid.push(name);
                 continue;
             };
-            may_see(visit, parameter, version, sight)?;
-            found.push(parameter.shown(version, selector, sight));
+            self.may_see(visit, parameter, version, sight)?;
+            found.push(parameter.shown(&self.realm, version, selector, sight));
         }
         Ok(json!({"Parameters": found, "InvalidParameters": invalid}))
     }
@@ -63,7 +63,7 @@ impl Ssm {
         let size = arguments.number_within("MaxResults", 1, 10)?.unwrap_or(10);
         let recursive = arguments.flag("Recursive")?;
         let filters = Filter::all(arguments, &["Type", "KeyId", "Label"])?;
-        may(visit, "GetParametersByPath", path)?;
+        self.may(visit, "GetParametersByPath", path)?;
         let below: Vec<&Parameter> =
             self.parameters.values().filter(|parameter| is_below(&parameter.name, path, recursive)).collect();
         let scope = format!("{path} {recursive} {filters:?}");
@@ -74,8 +74,8 @@ impl Ssm {
         for parameter in
             page.into_iter().filter(|parameter| filters.iter().all(|filter| filter.passes(parameter)))
         {
-            may_see(visit, parameter, parameter.newest(), sight)?;
-            found.push(parameter.shown(parameter.newest(), None, sight));
+            self.may_see(visit, parameter, parameter.newest(), sight)?;
+            found.push(parameter.shown(&self.realm, parameter.newest(), None, sight));
         }
         Ok(with_token(json!({"Parameters": found}), token))
     }
@@ -84,7 +84,7 @@ impl Ssm {
         arguments.only(&["Name", "WithDecryption", "MaxResults", "NextToken"])?;
         let name = arguments.required("Name")?;
         let size = arguments.number_within("MaxResults", 1, 50)?.unwrap_or(50);
-        may(visit, "GetParameterHistory", name)?;
+        self.may(visit, "GetParameterHistory", name)?;
         let parameter = self.find(name)?;
         let sight = sight(arguments)?;
         let versions: Vec<&Version> = parameter.versions.iter().collect();
@@ -92,7 +92,7 @@ impl Ssm {
         let (page, token) = visit.pages.page(versions, token, name, size).map_err(|_| bad_token())?;
         let mut shown = Vec::new();
         for version in page {
-            may_see(visit, parameter, version, sight)?;
+            self.may_see(visit, parameter, version, sight)?;
             let mut described = parameter.described(version);
             described["Value"] = Value::from(version.seen(sight));
             described["Labels"] = Value::from(version.labels.clone());
@@ -105,7 +105,7 @@ impl Ssm {
         arguments.only(&["ParameterFilters", "MaxResults", "NextToken"])?;
         let size = arguments.number_within("MaxResults", 1, 50)?.unwrap_or(10);
         let filters = Filter::all(arguments, &["Name", "Type", "KeyId", "Path", "Tier", "DataType", "tag:"])?;
-        let everything = format!("arn:aws:ssm:{REGION}:{ACCOUNT}:*");
+        let everything = self.realm.arn("ssm", "*");
         visit.caller.may(Service::Ssm, "ssm:DescribeParameters", &everything, &[])?;
         let passes = |parameter: &&Parameter| filters.iter().all(|filter| filter.passes(parameter));
         let found: Vec<&Parameter> = self.parameters.values().filter(passes).collect();
@@ -113,10 +113,23 @@ impl Ssm {
         let (page, token) = visit.pages.page(found, token, &scope, size).map_err(|_| bad_token())?;
         let described = page.into_iter().map(|parameter| {
             let mut described = parameter.described(parameter.newest());
-            described["ARN"] = Value::from(super::arn(&parameter.name));
+            described["ARN"] = Value::from(self.arn(&parameter.name));
             described
         });
         Ok(with_token(json!({"Parameters": described.collect::<Vec<_>>()}), token))
+    }
+
+    fn may_see(
+        &self,
+        visit: &Visit,
+        parameter: &Parameter,
+        version: &Version,
+        sight: Sight,
+    ) -> Result<(), Refusal> {
+        match (&version.key, sight) {
+            (Some(key), Sight::Plain) => self.may_use_key(visit, "kms:Decrypt", key, &parameter.name),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -169,8 +182,8 @@ impl Filter {
         }
         match self.key.as_str() {
             "Name" => {
-                let own = identity(&parameter.name);
-                self.values.iter().any(|value| self.fits(own, identity(value)))
+                let own = bare(&parameter.name);
+                self.values.iter().any(|value| self.fits(own, bare(value)))
             }
             "Path" => {
                 let recursive = self.option == "Recursive";
@@ -202,7 +215,7 @@ fn is_below(name: &str, path: &str, recursive: bool) -> bool {
     }
     let path = path.strip_suffix('/').unwrap_or(path);
     let inside = match path {
-        "" => Some(identity(name)),
+        "" => Some(bare(name)),
         _ => name.strip_prefix(path).and_then(|rest| rest.strip_prefix('/')),
     };
     inside.is_some_and(|inside| recursive || !inside.contains('/'))
@@ -210,13 +223,6 @@ fn is_below(name: &str, path: &str, recursive: bool) -> bool {
 
 fn sight(arguments: &Arguments) -> Result<Sight, Refusal> {
     Ok(if arguments.flag("WithDecryption")? { Sight::Plain } else { Sight::Encrypted })
-}
-
-fn may_see(visit: &Visit, parameter: &Parameter, version: &Version, sight: Sight) -> Result<(), Refusal> {
-    match (&version.key, sight) {
-        (Some(key), Sight::Plain) => may_use_key(visit, "kms:Decrypt", key, &parameter.name),
-        _ => Ok(()),
-    }
 }
 
 fn with_token(mut answer: Value, token: Option<String>) -> Value {

@@ -1,13 +1,13 @@
 //! What names, values, tiers and labels may be.
 
-use super::super::Refusal;
 use super::super::json::{constraint, invalid};
-use super::{arn, identity};
+use super::super::{Realm, Refusal};
+use super::{arn, bare};
 
 /// A name that a parameter may be given.
-pub(super) fn name(name: &str) -> Result<String, Refusal> {
+pub(super) fn name(realm: &Realm, name: &str) -> Result<String, Refusal> {
     let name = name.trim();
-    let lowered = identity(name).to_lowercase();
+    let lowered = bare(name).to_lowercase();
     for reserved in ["aws", "ssm"] {
         if lowered.starts_with(reserved) {
             return Err(if name.starts_with('/') && reserved == "aws" {
@@ -34,7 +34,7 @@ pub(super) fn name(name: &str) -> Result<String, Refusal> {
         let message = "The hierarchy has more than 15 levels.";
         return Err(Refusal::new("HierarchyLevelLimitExceededException", message));
     }
-    if arn(name).len() > 1011 {
+    if arn(realm, name).len() > 1011 {
         return Err(invalid("Parameter name is longer than 1,011 characters with its ARN."));
     }
     Ok(name.to_owned())

@@ -3,7 +3,7 @@
 use super::super::json::{Arguments, constraint, invalid, tag_list};
 use super::super::{Refusal, Visit};
 use super::parameter::{Parameter, Version, version_not_found};
-use super::{OWN_KEY, Ssm, arn, identity, may, may_use_key, not_found, rules};
+use super::{OWN_KEY, Ssm, arn, bare, identity, not_found, rules};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ impl Ssm {
             "Tier",
             "DataType",
         ])?;
-        let name = rules::name(arguments.required("Name")?)?;
+        let name = rules::name(&self.realm, arguments.required("Name")?)?;
         let value = arguments.required("Value")?;
         let (overwrite, tags) = (arguments.flag("Overwrite")?, arguments.tags("Tags")?);
         if overwrite && !tags.is_empty() {
@@ -32,9 +32,9 @@ impl Ssm {
         if arguments.text("DataType")?.is_some_and(|kind| kind != "text") {
             return Err(invalid("a DataType other than text is not modelled here"));
         }
-        may(visit, "PutParameter", &name)?;
+        self.may(visit, "PutParameter", &name)?;
         if !tags.is_empty() {
-            may(visit, "AddTagsToResource", &name)?;
+            self.may(visit, "AddTagsToResource", &name)?;
         }
         self.check_presence(&name, overwrite, visit)?;
         let version = self.next_version(arguments, &name, value, visit)?;
@@ -44,8 +44,8 @@ impl Ssm {
     }
 
     fn check_presence(&self, name: &str, overwrite: bool, visit: &Visit) -> Result<(), Refusal> {
-        let exists = self.parameters.contains_key(identity(name));
-        let deleted = self.deleted.get(identity(name)).filter(|_| self.remembers_deletions);
+        let exists = self.parameters.contains_key(self.identity(name));
+        let deleted = self.deleted.get(self.identity(name)).filter(|_| self.remembers_deletions);
         let is_settling = deleted.is_some_and(|at| visit.at.duration_since(*at).as_secs() < 30);
         if (exists && !overwrite) || (!exists && is_settling) {
             return Err(Refusal::new(
@@ -68,7 +68,7 @@ impl Ssm {
         value: &str,
         visit: &Visit,
     ) -> Result<Version, Refusal> {
-        let newest = self.parameters.get(identity(name)).map(Parameter::newest);
+        let newest = self.parameters.get(self.identity(name)).map(Parameter::newest);
         let kind = match (arguments.text("Type")?, newest) {
             (Some(kind @ ("String" | "StringList" | "SecureString")), _) => kind.to_owned(),
             (Some(other), _) => {
@@ -86,7 +86,7 @@ impl Ssm {
                 // Left out, AWS encrypts with the account's own key, whatever key there was.
                 let key = asked.unwrap_or(OWN_KEY);
                 let action = if tier == "Standard" { "kms:Encrypt" } else { "kms:GenerateDataKey" };
-                may_use_key(visit, action, key, name)?;
+                self.may_use_key(visit, action, key, name)?;
                 Some(key.to_owned())
             }
             (_, None) => None,
@@ -112,9 +112,9 @@ impl Ssm {
         version: Version,
         tags: BTreeMap<String, String>,
     ) -> Result<(), Refusal> {
-        let Some(parameter) = self.parameters.get_mut(identity(&name)) else {
+        let Some(parameter) = self.parameters.get_mut(bare(&name)) else {
             let parameter = Parameter { name: name.clone(), tags, versions: vec![version] };
-            self.parameters.insert(identity(&name).to_owned(), parameter);
+            self.parameters.insert(bare(&name).to_owned(), parameter);
             return Ok(());
         };
         if parameter.versions.len() >= 100 {
@@ -140,7 +140,7 @@ impl Ssm {
     pub(super) fn delete(&mut self, arguments: &Arguments, visit: &Visit) -> Result<Value, Refusal> {
         arguments.only(&["Name"])?;
         let name = arguments.required("Name")?;
-        may(visit, "DeleteParameter", name)?;
+        self.may(visit, "DeleteParameter", name)?;
         self.remove(name, visit).map(|()| json!({})).ok_or_else(not_found)
     }
 
@@ -148,7 +148,7 @@ impl Ssm {
         arguments.only(&["Names"])?;
         let names = ten_names(arguments)?;
         for name in &names {
-            may(visit, "DeleteParameters", name)?;
+            self.may(visit, "DeleteParameters", name)?;
         }
         let (deleted, invalid): (Vec<String>, Vec<String>) =
             names.into_iter().partition(|name| self.remove(name, visit).is_some());
@@ -156,19 +156,19 @@ impl Ssm {
     }
 
     fn remove(&mut self, name: &str, visit: &Visit) -> Option<()> {
-        self.parameters.remove(identity(name))?;
-        self.deleted.insert(identity(name).to_owned(), visit.at);
+        self.parameters.remove(identity(&self.realm, name))?;
+        self.deleted.insert(identity(&self.realm, name).to_owned(), visit.at);
         Some(())
     }
 
     pub(super) fn label(&mut self, arguments: &Arguments, visit: &Visit) -> Result<Value, Refusal> {
         arguments.only(&["Name", "ParameterVersion", "Labels"])?;
         let name = arguments.required("Name")?;
-        may(visit, "LabelParameterVersion", name)?;
+        self.may(visit, "LabelParameterVersion", name)?;
         let asked = arguments.texts("Labels")?.unwrap_or_default();
         let (labels, invalid): (Vec<String>, Vec<String>) =
             asked.into_iter().partition(|label| rules::is_label(label));
-        let parameter = self.parameters.get_mut(identity(name)).ok_or_else(not_found)?;
+        let parameter = self.parameters.get_mut(identity(&self.realm, name)).ok_or_else(not_found)?;
         let number = arguments.number("ParameterVersion")?.unwrap_or(parameter.newest().number);
         let at = parameter.versions.iter().position(|version| version.number == number);
         let at = at.ok_or_else(|| version_not_found(name, &number.to_string()))?;
@@ -189,9 +189,9 @@ impl Ssm {
     pub(super) fn unlabel(&mut self, arguments: &Arguments, visit: &Visit) -> Result<Value, Refusal> {
         arguments.only(&["Name", "ParameterVersion", "Labels"])?;
         let name = arguments.required("Name")?;
-        may(visit, "UnlabelParameterVersion", name)?;
+        self.may(visit, "UnlabelParameterVersion", name)?;
         let asked = arguments.texts("Labels")?.unwrap_or_default();
-        let parameter = self.parameters.get_mut(identity(name)).ok_or_else(not_found)?;
+        let parameter = self.parameters.get_mut(identity(&self.realm, name)).ok_or_else(not_found)?;
         let number =
             arguments.number("ParameterVersion")?.ok_or_else(|| invalid("ParameterVersion is missing"))?;
         let version = parameter.versions.iter_mut().find(|version| version.number == number);
@@ -238,9 +238,12 @@ impl Ssm {
             return Err(Refusal::new("InvalidResourceType", "only Parameter is modelled here"));
         }
         let name = arguments.required("ResourceId")?;
-        may(visit, action, name)?;
-        self.parameters.get_mut(identity(name)).ok_or_else(|| {
-            Refusal::new("InvalidResourceId", format!("The resource ID {:?} is not valid", arn(name)))
+        self.may(visit, action, name)?;
+        self.parameters.get_mut(identity(&self.realm, name)).ok_or_else(|| {
+            Refusal::new(
+                "InvalidResourceId",
+                format!("The resource ID {:?} is not valid", arn(&self.realm, name)),
+            )
         })
     }
 }
