@@ -3,7 +3,6 @@
 use super::complete;
 use super::context::Context;
 use super::report::Exit;
-use crate::manifest::Secrets;
 use crate::name::Address;
 use crate::plan::{Desired, Want};
 use anyhow::Result;
@@ -38,7 +37,7 @@ pub(super) fn run(ctx: &mut Context, args: &DeleteArgs) -> Result<Exit> {
             let secret = ctx
                 .project()
                 .is_ok_and(|project| project.manifest.key(address).is_some_and(|key| key.secret));
-            secret && copy.secrets == Secrets::Reference && copy.selection.takes(address)
+            copy.refers_to(address, secret) && copy.selection.takes(address)
         };
         let gone: Vec<String> = desired.keys().filter(refers).map(ToString::to_string).collect();
         if !gone.is_empty() {

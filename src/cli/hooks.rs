@@ -281,7 +281,7 @@ fn say(ctx: &Context, copy: &CopySpec, block: Option<&Dockerrun>) {
     ctx.ui.note(
         "executionRoleArn: a role of yours that may read them; `policy --for instance` prints what it needs",
     );
-    if copy.secrets == crate::manifest::Secrets::Reference {
+    if copy.has_references() {
         ctx.ui.note(&format!(
             "the copy `{}` gives every container these names by reference already, and then executionRoleArn is enough: \
              ECS refuses a name that a container has twice",

@@ -2,7 +2,7 @@
 //! it refers to.
 
 use super::View;
-use crate::manifest::{CopySpec, Secrets, VariablesError};
+use crate::manifest::{CopySpec, VariablesError};
 use crate::name::{Address, Group, Key};
 use crate::plan::{Desired, Want};
 use crate::snapshot::Held;
@@ -16,8 +16,8 @@ pub enum CopyError {
     /// Values are missing, or names clash.
     #[error(transparent)]
     Variables(#[from] VariablesError),
-    /// The copy's secrets go by reference, and home is a place that nothing can refer to.
-    #[error("`{copy}` has `secrets = \"reference\"`, and nothing can refer to {}", .addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    /// The copy gets it by reference, and home has no name for it that others could use.
+    #[error("`{copy}` gets it by reference, and nothing can refer to {}", .addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     NoReference {
         /// The copy's name in the manifest.
         copy: String,
@@ -62,7 +62,7 @@ pub fn copy(view: &View<'_>, spec: &CopySpec) -> Result<Desired, CopyError> {
     let (mut unnamed, mut stale) = (Vec::new(), Vec::new());
     for variable in manifest.variables(environment, home, instances, &spec.selection)? {
         let address = variable.address;
-        if !(variable.secret && spec.secrets == Secrets::Reference) {
+        if !spec.refers_to(&address, variable.secret) {
             desired.insert(address, Want::value(variable.value));
             continue;
         }

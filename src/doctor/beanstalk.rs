@@ -1,7 +1,7 @@
 //! How a Beanstalk environment stands: its state, its room, its leftovers.
 
 use super::finding::Finding;
-use crate::manifest::{CopySpec, Secrets};
+use crate::manifest::CopySpec;
 use crate::store::{BUDGET, Condition, Support};
 
 /// From here on little room is left.
@@ -97,7 +97,7 @@ fn undeclared(copy: &CopySpec, condition: &Condition) -> Option<Finding> {
 
 /// Whether the platform does what the copy's references need.
 pub fn support(copy: &CopySpec, at: &str, platform: &str, support: &Support) -> Option<Finding> {
-    if copy.secrets != Secrets::Reference {
+    if !copy.has_references() {
         let finding = Finding::note("secrets-by-value", "its secrets are plain properties")
             .why("whoever may describe the environment's settings reads them")
             .fix("keep them in `ssm` or `secretsmanager`, and let the copy refer to them: `secrets = \"reference\"`");
@@ -120,12 +120,13 @@ pub fn support(copy: &CopySpec, at: &str, platform: &str, support: &Support) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Selection;
+    use crate::manifest::{Secrets, Selection};
 
     fn copy(secrets: Secrets) -> CopySpec {
         let text = |text: &str| text.to_owned();
         let (application, environment) = (text("demo"), text("demo-prod"));
-        CopySpec { name: text("web"), application, environment, selection: Selection::default(), secrets }
+        let (selection, references) = (Selection::default(), Vec::new());
+        CopySpec { name: text("web"), application, environment, selection, secrets, references }
     }
 
     fn good() -> Condition {

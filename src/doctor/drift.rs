@@ -71,6 +71,7 @@ mod tests {
             environment,
             selection: Selection::default(),
             secrets: Secrets::Reference,
+            references: Vec::new(),
         };
         let codes = |plain: &[&str], others: &[&str], current| {
             let all = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();

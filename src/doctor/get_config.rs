@@ -4,7 +4,7 @@
 use super::Project;
 use super::finding::{Finding, Severity};
 use super::tree::File;
-use crate::manifest::Secrets;
+use crate::manifest::CopySpec;
 
 /// Scripts after which a container lacks what became a reference.
 pub(super) fn env_without_references(project: &Project<'_>) -> Vec<Finding> {
@@ -49,7 +49,7 @@ fn asks_for_environment(words: &str) -> bool {
 /// Whether any copy of the manifest gets its secrets by reference.
 fn refers(project: &Project<'_>) -> bool {
     let mut copies = project.manifest.environments().flat_map(|environment| environment.copies.values());
-    copies.any(|copy| copy.secrets == Secrets::Reference)
+    copies.any(CopySpec::has_references)
 }
 
 #[cfg(test)]

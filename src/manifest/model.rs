@@ -139,6 +139,20 @@ pub struct CopySpec {
     pub selection: Selection,
     /// How secrets go there.
     pub secrets: Secrets,
+    /// What goes there as a reference, whatever goes for secrets.
+    pub references: Vec<name::Address>,
+}
+
+impl CopySpec {
+    /// Whether a value that the copy gets goes there as a reference; `secret` says whether it is one.
+    pub fn refers_to(&self, address: &name::Address, secret: bool) -> bool {
+        (secret && self.secrets == Secrets::Reference) || self.references.contains(address)
+    }
+
+    /// Whether anything may go there as a reference.
+    pub fn has_references(&self) -> bool {
+        self.secrets == Secrets::Reference || !self.references.is_empty()
+    }
 }
 
 /// What goes into one process, file or copy.

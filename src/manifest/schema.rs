@@ -121,6 +121,9 @@ pub(super) enum Copy {
         /// Whether secrets go there by value or as references (ARNs) that Beanstalk resolves at bootstrap.
         #[serde(default)]
         secrets: Secrets,
+        /// With `secrets = "value"`, the keys that go there as references all the same.
+        #[serde(default)]
+        references: Vec<String>,
     },
 }
 

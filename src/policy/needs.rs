@@ -5,8 +5,7 @@
 
 use super::Bearer;
 use crate::manifest::{
-    Audience, CopySpec, EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, Place, RotationKind, Secrets,
-    ValueSource,
+    Audience, CopySpec, EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, Place, RotationKind, ValueSource,
 };
 use crate::name::{Address, Group, Key};
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,8 +102,7 @@ fn of_instance<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> 
     let mut found = BTreeMap::new();
     for group in manifest.groups_in(&environment.name).filter(|group| is_for_app(group)) {
         let taken = |copy: &&CopySpec| takes(manifest, environment, copy, group);
-        let referred =
-            environment.copies.values().filter(taken).any(|copy| copy.secrets == Secrets::Reference);
+        let referred = environment.copies.values().filter(taken).any(|copy| copy.has_references());
         let own = group.instances == InstancesSpec::Discovered
             && !environment.copies.values().any(|copy| taken(&copy));
         let access = match (renewed.contains(&&group.name), own, referred) {

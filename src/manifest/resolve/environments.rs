@@ -104,28 +104,92 @@ impl Resolver<'_> {
         environment: &name::Environment,
         manifest: &Manifest,
     ) -> CopySpec {
-        let schema::Copy::Beanstalk { application, environment: beanstalk, groups, secrets } = written;
+        let schema::Copy::Beanstalk { application, environment: beanstalk, groups, secrets, references } =
+            written;
         let groups = groups.as_ref().map(|groups| {
             let here = std::slice::from_ref(environment);
             self.group_list(&step(trail, "groups"), groups, here, manifest)
         });
-        let home = &manifest.environments[environment].home;
-        let refers = match home {
-            Place::Ssm | Place::SecretsManager => true,
-            Place::Vault | Place::Memory | Place::Beanstalk { .. } => false,
-        };
-        if *secrets == Secrets::Reference && !refers {
-            let help = "references are to values in `ssm` or `secretsmanager`; use `secrets = \"value\"`";
-            let message = format!("nothing can refer to a value in {home}");
-            self.help(&step(trail, "secrets"), On::Value, &message, help);
-        }
         let selection = Selection { groups, ..Selection::default() };
+        let references = self.references(trail, *secrets, references, environment, &selection, manifest);
         CopySpec {
             name: name.to_owned(),
             application: application.clone(),
             environment: beanstalk.clone(),
             selection,
             secrets: *secrets,
+            references,
+        }
+    }
+
+    /// What goes by reference beside the rest, and whether anything can.
+    fn references(
+        &mut self,
+        trail: &Trail,
+        secrets: Secrets,
+        written: &[String],
+        environment: &name::Environment,
+        selection: &Selection,
+        manifest: &Manifest,
+    ) -> Vec<name::Address> {
+        let home = &manifest.environments[environment].home;
+        let refers = match home {
+            Place::Ssm | Place::SecretsManager => true,
+            Place::Vault | Place::Memory | Place::Beanstalk { .. } => false,
+        };
+        let list = step(trail, "references");
+        if !refers {
+            let message = format!("nothing can refer to a value in {home}");
+            let told = "references are to values in `ssm` or `secretsmanager`";
+            if secrets == Secrets::Reference {
+                let help = format!("{told}; use `secrets = \"value\"`");
+                self.help(&step(trail, "secrets"), On::Value, &message, &help);
+            } else if !written.is_empty() {
+                self.help(&list, On::Key, &message, &format!("{told}; remove `references`"));
+            }
+            return Vec::new();
+        }
+        if secrets == Secrets::Reference && !written.is_empty() {
+            let help = "remove `references`, or write `secrets = \"value\"` to send the others by value";
+            self.help(&list, On::Key, "every secret is a reference already", help);
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for (index, text) in written.iter().enumerate() {
+            let trail = step(&list, &index);
+            match manifest.address(environment, text) {
+                Err(error) => self.unknown(&trail, error),
+                Ok(address) if found.contains(&address) => {
+                    self.found(&trail, On::Value, &format!("`{address}` is listed twice"));
+                }
+                Ok(address) => {
+                    self.referable(&trail, &address, environment, selection, manifest);
+                    found.push(address);
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether a copy gets a value, from a home that has it.
+    fn referable(
+        &mut self,
+        trail: &Trail,
+        address: &name::Address,
+        environment: &name::Environment,
+        selection: &Selection,
+        manifest: &Manifest,
+    ) {
+        let group = &manifest.groups[&address.group];
+        if !group.reaches_environments() {
+            self.sendable(trail, group);
+        } else if !selection.takes(address) {
+            let help = format!("add `{}` to its `groups`", group.name);
+            self.help(trail, On::Value, &format!("the copy does not get `{address}`"), &help);
+        } else if !manifest.lives_in_home(environment, address) {
+            let message = format!("`{address}` is in no home, and nothing can refer to it");
+            let help = "what stands in the manifest, or is derived without a secret, goes by value";
+            self.help(trail, On::Value, &message, help);
         }
     }
 }

@@ -80,7 +80,7 @@ impl Resolver<'_> {
         found
     }
 
-    fn sendable(&mut self, trail: &Trail, group: &GroupSpec) {
+    pub(super) fn sendable(&mut self, trail: &Trail, group: &GroupSpec) {
         if group.audience == Audience::Operator {
             let message = format!("the group `{}` is for operators only and is sent nowhere", group.name);
             self.found(trail, On::Value, &message);
