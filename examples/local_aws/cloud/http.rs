@@ -1,5 +1,6 @@
 //! The front: connections, the shapes of requests and answers, and where in a call a fault strikes.
 
+use super::beanstalk::environment::Environment;
 use super::faults::{Callback, Effect};
 use super::iam::Principal;
 use super::service::Service;
@@ -74,6 +75,9 @@ async fn handle(state: Shared, request: Request<Incoming>) -> Result<Response<Fu
     let moment = Moment { at: Timestamp::now(), request: uuid::Uuid::new_v4().to_string() };
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+    if let Some(environment) = head.uri.path().strip_prefix("/_app/").filter(|_| head.method == Method::GET) {
+        return Ok(app(&lock(&state), environment, &moment));
+    }
     let asked = match read(&lock(&state), &head, &body) {
         Ok(asked) => asked,
         Err(Rejected(service, refusal)) => return Ok(refused(service, &refusal, &moment)),
@@ -89,6 +93,12 @@ async fn handle(state: Shared, request: Request<Incoming>) -> Result<Response<Fu
         Ok(reply) => answered(&asked, reply, &moment),
         Err(refusal) => refused(Some(asked.service), &refusal, &moment),
     })
+}
+
+/// What the app of an environment answers; no call of AWS.
+fn app(state: &State, environment: &str, moment: &Moment) -> Response<Full<Bytes>> {
+    let status = state.world.beanstalk.environment(environment).map_or(404, Environment::app_answers);
+    response(status, "text/plain", format!("{status}\n"), moment)
 }
 
 /// Counts a call as in flight until it is dropped, also where the caller goes away.

@@ -85,6 +85,11 @@ impl Cloud {
         self.lock().world.realm.clone()
     }
 
+    /// Where the app of a Beanstalk environment answers: 200 while it is up, 503 while it is not.
+    pub(crate) fn app(&self, environment: &str) -> String {
+        format!("{}/_app/{environment}", self.endpoint())
+    }
+
     /// What a child process needs to talk to this AWS, and to nothing else.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         self.environment_of(ACCESS_KEY)

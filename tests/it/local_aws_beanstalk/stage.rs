@@ -127,6 +127,11 @@ impl Stage {
         while self.status() != "Ready" {}
     }
 
+    /// What the environment's app answers a plain request with.
+    pub(super) fn app(&self) -> u16 {
+        self.runtime.block_on(strongroom::web::status(&self.cloud.app(ENVIRONMENT))).unwrap()
+    }
+
     pub(super) fn settings(&self) -> Vec<Configuration> {
         let call = self.client.describe_configuration_settings().application_name(APP);
         let answer = self.call(call.environment_name(ENVIRONMENT).send()).unwrap();

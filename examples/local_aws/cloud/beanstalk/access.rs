@@ -17,7 +17,9 @@ impl Beanstalk {
             "ListTagsForResource" | "UpdateTagsForResource" => {
                 form.get("ResourceArn").map(|arn| vec![arn.to_owned()])
             }
-            "CreateConfigurationTemplate" => self.template_arn(form),
+            "CreateConfigurationTemplate" | "DeleteConfigurationTemplate" | "UpdateConfigurationTemplate" => {
+                self.template_arn(form)
+            }
             "DescribeConfigurationSettings" | "ValidateConfigurationSettings" => {
                 self.template_arn(form).or_else(|| self.named_within(form))
             }

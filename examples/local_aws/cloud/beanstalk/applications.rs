@@ -1,8 +1,9 @@
-//! Applications: their versions, which bring .ebextensions, and their saved configurations.
+//! Applications, and their versions, which bring files that matter to what instances see.
 
 use super::events::date;
-use super::settings::{Layers, Options};
-use super::{Beanstalk, Call, Realm, Refusal, environment, invalid, platforms::Platform, required, xml};
+use super::settings::Options;
+use super::templates::Template;
+use super::{Beanstalk, Call, Realm, Refusal, invalid, required, xml};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -12,18 +13,26 @@ pub(super) struct Application {
     pub(super) name: String,
     pub(super) description: String,
     pub(super) created: Timestamp,
-    /// What the .ebextensions of each version set.
-    pub(super) versions: BTreeMap<String, Options>,
+    pub(super) versions: BTreeMap<String, Version>,
     pub(super) templates: BTreeMap<String, Template>,
     pub(super) tags: BTreeMap<String, String>,
 }
 
-/// A saved configuration.
-#[derive(Clone, Debug)]
-pub(super) struct Template {
-    pub(super) platform: Platform,
-    pub(super) options: Options,
-    pub(super) created: Timestamp,
+/// A version of an application.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Version {
+    /// What its .ebextensions set.
+    pub(super) shipped: Options,
+    pub(super) bundle: Bundle,
+}
+
+/// What the files of a version do with references.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bundle {
+    /// Its Dockerrun.aws.json names no `executionRoleArn`, as which ECS fetches values.
+    pub(crate) lacks_execution_role: bool,
+    /// It makes `.env` from `get-config environment`, which does not tell what was resolved.
+    pub(crate) env_from_get_config: bool,
 }
 
 impl Application {
@@ -40,6 +49,11 @@ impl Application {
 
     pub(super) fn arn(&self, realm: &Realm) -> String {
         realm.arn("elasticbeanstalk", &format!("application/{}", self.name))
+    }
+
+    pub(super) fn version(&self, label: &str) -> Result<&Version, Refusal> {
+        let found = self.versions.get(label);
+        found.ok_or_else(|| invalid(format!("No Application Version named '{label}' found.")))
     }
 
     pub(super) fn template(&self, name: &str) -> Result<&Template, Refusal> {
@@ -59,20 +73,6 @@ impl Application {
             + &xml::text("DateUpdated", &date(self.created))
             + &xml::list("Versions", names(self.versions.keys().rev().collect()))
             + &xml::list("ConfigurationTemplates", names(self.templates.keys().collect()))
-    }
-}
-
-impl Template {
-    /// A member of ConfigurationSettings; a saved configuration has no DeploymentStatus.
-    pub(super) fn describe(&self, application: &str, name: &str, realm: &Realm) -> String {
-        let layers = Layers { saved: self.options.clone(), ..Layers::default() };
-        xml::text("SolutionStackName", &self.platform.stack())
-            + &xml::text("PlatformArn", &self.platform.arn(realm))
-            + &xml::text("ApplicationName", application)
-            + &xml::text("TemplateName", name)
-            + &xml::text("DateCreated", &date(self.created))
-            + &xml::text("DateUpdated", &date(self.created))
-            + &environment::option_settings(&layers)
     }
 }
 
@@ -98,26 +98,5 @@ impl Beanstalk {
         let described = application.describe(&self.realm);
         self.applications.insert(name.to_owned(), application);
         Ok(xml::element("Application", &described))
-    }
-
-    /// CreateConfigurationTemplate: from an environment, or from settings.
-    pub(super) fn create_template(&mut self, call: Call<'_>) -> Result<String, Refusal> {
-        let name = required(call.form, "TemplateName")?;
-        let application = self.application(call.form)?.name.clone();
-        let (platform, mut options) = if call.form.get("EnvironmentId").is_some() {
-            let environment = &self.environments[self.named(call.form)?];
-            let mut options = environment.layers.saved.clone();
-            options.extend(environment.layers.direct.clone());
-            (environment.platform, options)
-        } else {
-            (super::create::platform(call.form)?, Options::new())
-        };
-        options.extend(super::change::sets(call.form)?);
-        let template = Template { platform, options, created: call.moment.at };
-        let described = template.describe(&application, name, &self.realm);
-        if let Some(application) = self.applications.get_mut(&application) {
-            application.templates.insert(name.to_owned(), template);
-        }
-        Ok(described)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::catalogue::{self, Complaint};
 use super::deployment::{Order, Work};
-use super::environment::{Environment, Fate};
+use super::environment::{Draft, Environment, Fate};
 use super::settings::{OptionName, Options};
 use super::{Beanstalk, Call, Form, Refusal, invalid, required, xml};
 
@@ -26,14 +26,11 @@ impl Beanstalk {
         }
         let index = self.ready(call.form)?;
         let environment = &self.environments[index];
-        let mut layers = environment.layers.clone();
+        let (mut layers, mut bundle) = (environment.layers.clone(), environment.bundle);
         let application = &self.applications[&environment.application];
         if let Some(label) = version {
-            layers.ebextensions = application
-                .versions
-                .get(label)
-                .cloned()
-                .ok_or_else(|| invalid(format!("No Application Version named '{label}' found.")))?;
+            let version = application.version(label)?;
+            (layers.ebextensions, bundle) = (version.shipped.clone(), version.bundle);
         }
         if let Some(name) = template {
             layers.saved = application.template(name)?.options.clone();
@@ -49,7 +46,9 @@ impl Beanstalk {
         if let Some(description) = call.form.get("Description") {
             environment.description = description.to_owned();
         }
-        environment.configure(layers, version.map(str::to_owned), order, &mut self.events);
+        let version = version.map(str::to_owned).or_else(|| environment.version.clone());
+        let draft = Draft { fate: Fate::Pending, layers, version, bundle, created: order.at };
+        environment.configure(draft, order, &mut self.events);
         Ok(self.environments[index].describe(&self.realm))
     }
 
@@ -97,6 +96,7 @@ impl Beanstalk {
             at: call.moment.at,
             looks: self.behaviour.looks,
             outcome: self.behaviour.outcomes.pop_front().unwrap_or_default(),
+            aftermath: self.behaviour.aftermath,
         }
     }
 
@@ -144,7 +144,7 @@ pub(super) fn sets(form: &Form) -> Result<Options, Refusal> {
 }
 
 /// OptionsToRemove of a request.
-fn removes(form: &Form) -> Result<Vec<OptionName>, Refusal> {
+pub(super) fn removes(form: &Form) -> Result<Vec<OptionName>, Refusal> {
     form.list("OptionsToRemove").iter().map(option).collect()
 }
 

@@ -1,5 +1,6 @@
 //! CreateEnvironment.
 
+use super::applications::Version;
 use super::deployment::Work;
 use super::environment::{Environment, Status};
 use super::platforms::Platform;
@@ -30,18 +31,15 @@ impl Beanstalk {
             None => platform(call.form)?,
         };
         let version = call.form.get("VersionLabel").map(str::to_owned);
-        let unknown = |label: &String| !application.versions.contains_key(label);
-        if let Some(label) = version.as_ref().filter(|label| unknown(label)) {
-            return Err(invalid(format!("No Application Version named '{label}' found.")));
-        }
+        let shipped = version.as_ref().map(|label| application.version(label)).transpose()?.cloned();
         let sets = change::sets(call.form)?;
         if let Some(complaint) = catalogue::complaints(&platform, &sets, &[]).into_iter().next() {
             return Err(complaint.into());
         }
-        let shipped = version.as_ref().and_then(|label| application.versions.get(label)).cloned();
+        let Version { shipped, bundle } = shipped.unwrap_or_default();
         let layers = Layers {
             defaults: catalogue::defaults(&platform),
-            ebextensions: shipped.unwrap_or_default(),
+            ebextensions: shipped,
             saved: template.map(|template| template.options.clone()).unwrap_or_default(),
             direct: sets.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         };
@@ -54,7 +52,10 @@ impl Beanstalk {
             platform,
             status: Status::Launching,
             healthy: true,
+            told_health: None,
+            app_status: None,
             layers,
+            bundle,
             draft: None,
             deployment: None,
             containers: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! Owns the steps and the events that tell them. Time passes by being looked at: nothing here sleeps.
 
 use super::Resolver;
+use super::applications::Bundle;
 use super::environment::{Draft, Environment, Fate, Status};
 use super::events::{Event, Events, Severity};
 use super::instances::{self, Failures, Variables};
@@ -31,6 +32,18 @@ pub(crate) enum Delivery {
     Missing,
 }
 
+/// What a deployment that fails leaves behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Aftermath {
+    /// The old settings again, and the others as a failed draft.
+    #[default]
+    Reverted,
+    /// The old settings again, and nothing of the others.
+    Clean,
+    /// The old settings, a failed draft, and an environment that is not well: nothing was taken back.
+    Left,
+}
+
 /// What an environment is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
@@ -49,6 +62,7 @@ pub(super) struct Deployment {
     /// How many more looks see it under way.
     looks: usize,
     outcome: Outcome,
+    aftermath: Aftermath,
 }
 
 /// The request that begins a piece of work, and how that goes.
@@ -58,6 +72,7 @@ pub(super) struct Order {
     pub(super) at: Timestamp,
     pub(super) looks: usize,
     pub(super) outcome: Outcome,
+    pub(super) aftermath: Aftermath,
 }
 
 impl Environment {
@@ -68,15 +83,9 @@ impl Environment {
         configures && self.status == Status::Updating
     }
 
-    /// Begins a deployment of these layers, and of a version where one is named.
-    pub(super) fn configure(
-        &mut self,
-        layers: Layers,
-        version: Option<String>,
-        order: Order,
-        events: &mut Events,
-    ) {
-        self.draft = Some(Draft { fate: Fate::Pending, layers, version, created: order.at });
+    /// Begins a deployment of a draft.
+    pub(super) fn configure(&mut self, draft: Draft, order: Order, events: &mut Events) {
+        self.draft = Some(draft);
         let (at, request) = (order.at, order.request.clone());
         self.occupy(Work::Configure, order, events);
         let line = format!("Updating environment {}'s configuration settings.", self.name);
@@ -95,10 +104,10 @@ impl Environment {
             Work::Tag => (Status::Updating, "Environment tag update is starting."),
             Work::Terminate => (Status::Terminating, "terminateEnvironment is starting."),
         };
-        let Order { request, at, looks, outcome } = order;
+        let Order { request, at, looks, outcome, aftermath } = order;
         self.status = status;
         self.tell(events, at, Some(&request), Severity::Info, line);
-        self.deployment = Some(Deployment { work, request, looks, outcome });
+        self.deployment = Some(Deployment { work, request, looks, outcome, aftermath });
     }
 
     /// Stops a configuration deployment; it ends with the old settings.
@@ -155,7 +164,7 @@ impl Environment {
                 said(&["The environment was reverted to the previous configuration setting."])
             }
             Work::Configure => self.end_of_configuration(deployment, resolver),
-            Work::Launch => match self.attempt(&self.layers, &deployment.outcome, resolver) {
+            Work::Launch => match self.attempt(&self.layers, self.bundle, &deployment.outcome, resolver) {
                 Ok(containers) => {
                     self.containers = containers;
                     said(&[&format!("Successfully launched environment: {}", self.name)])
@@ -165,7 +174,7 @@ impl Environment {
                     failed(failures, "Create environment operation is complete, but with errors.")
                 }
             },
-            Work::Restart => match self.attempt(&self.layers, &deployment.outcome, resolver) {
+            Work::Restart => match self.attempt(&self.layers, self.bundle, &deployment.outcome, resolver) {
                 Ok(containers) => {
                     self.containers = containers;
                     said(&["Restarted application server on all ec2 instances."])
@@ -180,14 +189,14 @@ impl Environment {
         deployment: &Deployment,
         resolver: &dyn Resolver,
     ) -> Vec<(Severity, String)> {
-        let wanted = self.draft.as_ref().map_or(&self.layers, |draft| &draft.layers);
-        match self.attempt(wanted, &deployment.outcome, resolver) {
+        let deployed = (&self.layers, self.bundle);
+        let (layers, bundle) = self.draft.as_ref().map_or(deployed, |draft| (&draft.layers, draft.bundle));
+        match self.attempt(layers, bundle, &deployment.outcome, resolver) {
             Ok(containers) => {
                 self.containers = containers;
                 self.healthy = true;
                 if let Some(draft) = self.draft.take() {
-                    self.layers = draft.layers;
-                    self.version = draft.version.or(self.version.take());
+                    (self.layers, self.version, self.bundle) = (draft.layers, draft.version, draft.bundle);
                 }
                 said(&[
                     "Successfully deployed new configuration to environment.",
@@ -197,8 +206,17 @@ impl Environment {
             Err(failures) => {
                 self.turn_down();
                 let mut lines = failed(failures, "Failed to deploy configuration.");
-                let last = "The environment was reverted to the previous configuration setting.";
-                lines.extend(said(&[last]));
+                if deployment.aftermath == Aftermath::Left {
+                    self.healthy = false;
+                    let last = "Update environment operation is complete, but with errors. For more information, see \
+                                troubleshooting documentation.";
+                    lines.push((Severity::Error, last.to_owned()));
+                } else {
+                    self.draft.take_if(|_| deployment.aftermath == Aftermath::Clean);
+                    lines.extend(said(&[
+                        "The environment was reverted to the previous configuration setting.",
+                    ]));
+                }
                 lines
             }
         }
@@ -213,6 +231,7 @@ impl Environment {
     fn attempt(
         &self,
         layers: &Layers,
+        bundle: Bundle,
         outcome: &Outcome,
         resolver: &dyn Resolver,
     ) -> Result<Variables, Failures> {
@@ -222,7 +241,7 @@ impl Environment {
         if let Some(why) = instances::over_budget(layers) {
             return Err(vec![why]);
         }
-        instances::bootstrap(layers, &self.platform, resolver).map_err(|failures| {
+        instances::bootstrap(layers, &self.platform, bundle, resolver).map_err(|failures| {
             let instance = self.instance();
             // Events name no values and no names of secrets: the instance's own log does.
             let first = failures.into_iter().next().unwrap_or_default();

@@ -1,10 +1,11 @@
 //! One environment: what is deployed, the draft that may follow, and how both are told.
 
+use super::applications::Bundle;
 use super::deployment::Deployment;
 use super::events::date;
 use super::instances::Variables;
 use super::platforms::Platform;
-use super::settings::{Layers, TEMPLATE};
+use super::settings::{Layers, PROPERTIES, REFERENCES, TEMPLATE};
 use super::{Realm, catalogue, xml};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -32,9 +33,18 @@ pub(crate) enum Fate {
 pub(crate) struct Draft {
     pub(crate) fate: Fate,
     pub(crate) layers: Layers,
-    /// The version to run with them, where another one is deployed.
+    /// The version to run with them.
     pub(crate) version: Option<String>,
+    pub(crate) bundle: Bundle,
     pub(crate) created: Timestamp,
+}
+
+/// How well an environment is, as its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    Green,
+    Yellow,
+    Red,
 }
 
 /// An environment and everything that it holds.
@@ -47,9 +57,14 @@ pub(crate) struct Environment {
     pub(crate) version: Option<String>,
     pub(crate) platform: Platform,
     pub(crate) status: Status,
-    /// Nothing is wrong with it; false after a launch that failed.
+    /// Nothing is wrong with it; false after a launch that failed, and after a deployment that was left as it failed.
     pub(crate) healthy: bool,
+    /// What a test says of its health, whatever becomes of it.
+    pub(crate) told_health: Option<Health>,
+    /// What its app answers with, where a test says so.
+    pub(crate) app_status: Option<u16>,
     pub(crate) layers: Layers,
+    pub(crate) bundle: Bundle,
     pub(crate) draft: Option<Draft>,
     pub(super) deployment: Option<Deployment>,
     /// What the containers saw when they started.
@@ -71,12 +86,25 @@ impl Environment {
     /// Colour, and the word of enhanced health.
     pub(super) fn health(&self) -> (&'static str, &'static str) {
         match self.status {
-            Status::Ready if self.healthy => ("Green", "Ok"),
-            Status::Ready => ("Red", "Severe"),
+            Status::Ready => match self.told_health {
+                Some(Health::Yellow) => ("Yellow", "Warning"),
+                Some(Health::Red) => ("Red", "Severe"),
+                None if !self.healthy => ("Red", "Severe"),
+                Some(Health::Green) | None => ("Green", "Ok"),
+            },
             Status::Launching => ("Grey", "Pending"),
             Status::Updating | Status::Aborting => ("Grey", "Info"),
             Status::Terminating | Status::Terminated => ("Grey", "Unknown"),
         }
+    }
+
+    /// What the app answers a plain request with. It is up while nothing is under way and its containers have started
+    /// with everything that is set: no reference that was not resolved, no empty value.
+    pub(crate) fn app_answers(&self) -> u16 {
+        let seen = |name: &String| self.containers.get(name).is_some_and(|value| !value.is_empty());
+        let is_whole =
+            || [PROPERTIES, REFERENCES].iter().all(|part| self.layers.namespace(part).keys().all(seen));
+        self.app_status.unwrap_or(if self.status == Status::Ready && is_whole() { 200 } else { 503 })
     }
 
     /// An EnvironmentDescription without its own element.

@@ -3,13 +3,14 @@
 //! Owns how the server behaves where AWS leaves room, what somebody else does, and environments that are there from the
 //! start.
 
-use super::applications::{Application, Template};
-use super::deployment::{Delivery, Order, Outcome};
-use super::environment::{Draft, Environment, Fate, Status};
+use super::applications::{Application, Bundle, Version};
+use super::deployment::{Aftermath, Delivery, Order, Outcome};
+use super::environment::{Draft, Environment, Fate, Health, Status};
 use super::events::Event;
 use super::instances::{self, Failures, Variables};
 use super::platforms::Platform;
 use super::settings::{Layers, OptionName, Options, PROPERTIES, REFERENCES};
+use super::templates::Template;
 use super::{Beanstalk, Resolver, catalogue};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -33,6 +34,8 @@ pub(crate) struct Behaviour {
     pub(crate) delivery: Delivery,
     /// How the next deployments end; after the last, by themselves.
     pub(crate) outcomes: VecDeque<Outcome>,
+    /// What the next deployments leave behind that fail.
+    pub(crate) aftermath: Aftermath,
     /// Nobody may see configuration settings: the answer is an empty list.
     pub(crate) hides_settings: bool,
 }
@@ -44,6 +47,7 @@ impl Default for Behaviour {
             members: Members::default(),
             delivery: Delivery::default(),
             outcomes: VecDeque::new(),
+            aftermath: Aftermath::default(),
             hides_settings: false,
         }
     }
@@ -56,6 +60,7 @@ pub(crate) struct Seed {
     name: String,
     platform: Platform,
     layers: Layers,
+    bundle: Bundle,
 }
 
 impl Seed {
@@ -63,7 +68,8 @@ impl Seed {
     pub(crate) fn new(application: &str, name: &str, stack: &str) -> Seed {
         let platform = Platform::named(stack).expect("a solution stack of this server");
         let layers = Layers { defaults: catalogue::defaults(&platform), ..Layers::default() };
-        Seed { application: application.to_owned(), name: name.to_owned(), platform, layers }
+        let (application, name) = (application.to_owned(), name.to_owned());
+        Seed { application, name, platform, layers, bundle: Bundle::default() }
     }
 
     /// With a plain property, set directly.
@@ -93,6 +99,11 @@ impl Seed {
         self
     }
 
+    /// With files of the deployed version that do this with references.
+    pub(crate) fn bundled(self, bundle: Bundle) -> Seed {
+        Seed { bundle, ..self }
+    }
+
     /// With a property of a saved configuration that was applied.
     pub(crate) fn saved(mut self, name: &str, value: &str) -> Seed {
         self.layers.saved.insert(OptionName::new(PROPERTIES, name), value.to_owned());
@@ -104,10 +115,11 @@ impl Beanstalk {
     /// Adds an environment, and its application with a version `v1` if that is not there. Its containers see what needs
     /// no resolving; references count from its next deployment on.
     pub(crate) fn add(&mut self, seed: Seed, at: Timestamp) {
-        let Seed { application, name, platform, layers } = seed;
+        let Seed { application, name, platform, layers, bundle } = seed;
         let own = self.applications.entry(application.clone());
         let own = own.or_insert_with(|| Application::new(&application, at));
-        own.versions.insert("v1".to_owned(), layers.ebextensions.clone());
+        let version = Version { shipped: layers.ebextensions.clone(), bundle };
+        own.versions.insert("v1".to_owned(), version);
         let environment = Environment {
             id: self.next_id(),
             name,
@@ -117,6 +129,9 @@ impl Beanstalk {
             platform,
             status: Status::Ready,
             healthy: true,
+            told_health: None,
+            app_status: None,
+            bundle,
             containers: layers.namespace(PROPERTIES),
             layers,
             draft: None,
@@ -132,14 +147,20 @@ impl Beanstalk {
     pub(crate) fn add_version(&mut self, application: &str, label: &str, shipped: Options, at: Timestamp) {
         let own = self.applications.entry(application.to_owned());
         let own = own.or_insert_with(|| Application::new(application, at));
-        own.versions.insert(label.to_owned(), shipped);
+        own.versions.insert(label.to_owned(), Version { shipped, bundle: Bundle::default() });
     }
 
     /// A saved configuration of an application.
     pub(crate) fn add_template(&mut self, seed: Seed, template: &str, at: Timestamp) {
         let own = self.applications.entry(seed.application.clone());
         let own = own.or_insert_with(|| Application::new(&seed.application, at));
-        let kept = Template { platform: seed.platform, options: seed.layers.direct, created: at };
+        let kept = Template {
+            platform: seed.platform,
+            description: String::new(),
+            options: seed.layers.direct,
+            created: at,
+            updated: at,
+        };
         own.templates.insert(template.to_owned(), kept);
     }
 
@@ -148,7 +169,8 @@ impl Beanstalk {
         let environment = self.live(environment);
         let mut layers = environment.layers.clone();
         layers.change(values, &[]);
-        environment.draft = Some(Draft { fate: Fate::Failed, layers, version: None, created: at });
+        let (version, bundle) = (environment.version.clone(), environment.bundle);
+        environment.draft = Some(Draft { fate: Fate::Failed, layers, version, bundle, created: at });
     }
 
     /// The environment of that name that is not terminated.
@@ -170,7 +192,7 @@ impl Beanstalk {
     ) -> Result<Variables, Failures> {
         let own = self.environment(environment);
         let own = own.ok_or_else(|| vec![format!("no environment {environment}")])?;
-        instances::bootstrap(&own.layers, &own.platform, resolver)
+        instances::bootstrap(&own.layers, &own.platform, own.bundle, resolver)
     }
 
     /// Plain properties as they are deployed.
@@ -186,6 +208,16 @@ impl Beanstalk {
     /// Every event, oldest first, those too that cannot be seen yet.
     pub(crate) fn events(&self) -> &[Event] {
         self.events.all()
+    }
+
+    /// What the health of the environment is told to be from now on; nothing: what it is.
+    pub(crate) fn tell_health(&mut self, environment: &str, health: Option<Health>) {
+        self.live(environment).told_health = health;
+    }
+
+    /// What the app of the environment answers with from now on; nothing: what its containers make of it.
+    pub(crate) fn app_answers(&mut self, environment: &str, status: Option<u16>) {
+        self.live(environment).app_status = status;
     }
 
     fn live(&mut self, name: &str) -> &mut Environment {
@@ -223,9 +255,13 @@ impl Beanstalk {
 
     fn begin_elsewhere(&mut self, name: &str, layers: Layers, looks: usize, at: Timestamp) {
         let request = format!("somebody-else-{}", self.events.all().len());
-        let order = Order { request, at, looks, outcome: Outcome::Natural };
+        let order =
+            Order { request, at, looks, outcome: Outcome::Natural, aftermath: self.behaviour.aftermath };
         let mut events = std::mem::take(&mut self.events);
-        self.live(name).configure(layers, None, order, &mut events);
+        let own = self.live(name);
+        let (version, bundle) = (own.version.clone(), own.bundle);
+        let draft = Draft { fate: Fate::Pending, layers, version, bundle, created: at };
+        own.configure(draft, order, &mut events);
         self.events = events;
     }
 }

@@ -3,6 +3,7 @@
 //! Owns the syntax of references and what each platform can do with them. The values come from a [`Resolver`].
 
 use super::Resolver;
+use super::applications::Bundle;
 use super::platforms::Platform;
 use super::settings::{BUDGET, Layers, PROPERTIES, REFERENCES};
 use std::collections::BTreeMap;
@@ -19,11 +20,18 @@ pub(crate) type Failures = Vec<String>;
 pub(super) fn bootstrap(
     layers: &Layers,
     platform: &Platform,
+    bundle: Bundle,
     resolver: &dyn Resolver,
 ) -> Result<Variables, Failures> {
-    let mut seen = layers.namespace(PROPERTIES);
+    let plain = layers.namespace(PROPERTIES);
+    let mut seen = plain.clone();
     let mut failed = Vec::new();
     for (name, reference) in layers.namespace(REFERENCES) {
+        if platform.is_ecs() && bundle.lacks_execution_role {
+            // AWS does not say which event that is; here it is that of every value that cannot be had.
+            failed.push(format!("{name}: the task definition has secrets and no executionRoleArn"));
+            continue;
+        }
         match resolved(&reference, platform, resolver) {
             Ok(value) => drop(seen.insert(name, value)),
             Err(why) => failed.push(format!("{name}: {why}")),
@@ -40,7 +48,7 @@ pub(super) fn bootstrap(
                    for this platform.";
         return Err(vec![why.to_owned()]);
     }
-    Ok(seen)
+    Ok(if bundle.env_from_get_config { plain } else { seen })
 }
 
 /// What CloudFormation says before any instance hears of the change.
@@ -121,7 +129,7 @@ mod tests {
     fn seen(stack: &str, reference: &str) -> Result<String, Failures> {
         let layers = Layers { direct: options(REFERENCES, [("KEY", reference)]), ..Layers::default() };
         let platform = Platform::named(stack).unwrap();
-        bootstrap(&layers, &platform, &Shelf).map(|mut seen| seen.remove("KEY").unwrap())
+        bootstrap(&layers, &platform, Bundle::default(), &Shelf).map(|mut seen| seen.remove("KEY").unwrap())
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! services; instances get them through a [`Resolver`] when they bootstrap.
 
 mod access;
-mod applications;
+pub(crate) mod applications;
 mod catalogue;
 mod change;
 mod create;
@@ -21,6 +21,7 @@ mod platforms;
 pub(crate) mod seeds;
 pub(crate) mod settings;
 mod tags;
+mod templates;
 
 use super::{Form, Moment, Realm, Refusal, xml};
 use applications::Application;
@@ -69,6 +70,7 @@ impl Beanstalk {
             "CreateApplication" => self.create_application(call),
             "CreateConfigurationTemplate" => self.create_template(call),
             "CreateEnvironment" => self.create_environment(call),
+            "DeleteConfigurationTemplate" => self.delete_template(call),
             "DeleteEnvironmentConfiguration" => self.delete_draft(call),
             "DescribeApplications" => self.describe_applications(call),
             "DescribeConfigurationOptions" => self.describe_options(call),
@@ -83,6 +85,7 @@ impl Beanstalk {
             "ListTagsForResource" => self.list_tags(call),
             "RestartAppServer" => self.restart(call),
             "TerminateEnvironment" => self.terminate(call),
+            "UpdateConfigurationTemplate" => self.update_template(call),
             "UpdateEnvironment" => self.update(call),
             "UpdateTagsForResource" => self.update_tags(call),
             "ValidateConfigurationSettings" => self.validate(call),
