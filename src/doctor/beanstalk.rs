@@ -26,10 +26,7 @@ fn readiness(copy: &CopySpec, condition: &Condition) -> Vec<Finding> {
             .why("it takes no update until it is Ready");
         findings.push(finding.fix("wait, or look at its events in the console"));
     }
-    let events = format!(
-        "`aws elasticbeanstalk describe-events --environment-name {} --max-items 20` tells what happened",
-        copy.environment
-    );
+    let events = events(copy);
     match health.as_str() {
         "Red" => findings.push(
             Finding::problem("environment-health", "its health is Red")
@@ -46,6 +43,14 @@ fn readiness(copy: &CopySpec, condition: &Condition) -> Vec<Finding> {
     findings
 }
 
+/// The command that tells why.
+pub(crate) fn events(copy: &CopySpec) -> String {
+    format!(
+        "`aws elasticbeanstalk describe-events --environment-name {} --max-items 20` tells what happened",
+        copy.environment
+    )
+}
+
 fn room(condition: &Condition) -> Option<Finding> {
     let bytes = condition.bytes;
     let what = format!("its plain properties use {bytes} of {BUDGET} bytes");
@@ -59,7 +64,8 @@ fn room(condition: &Condition) -> Option<Finding> {
     }
 }
 
-fn doubled(copy: &CopySpec, name: &str) -> Finding {
+/// A name that is both.
+pub(crate) fn doubled(copy: &CopySpec, name: &str) -> Finding {
     Finding::problem("in-both-namespaces", format!("{name} is a plain property and a reference"))
         .why("AWS does not say which of the two the app gets")
         .fix(format!(
@@ -69,7 +75,8 @@ fn doubled(copy: &CopySpec, name: &str) -> Finding {
         ))
 }
 
-fn failed_draft(copy: &CopySpec) -> Finding {
+/// What a failed deployment left.
+pub(crate) fn failed_draft(copy: &CopySpec) -> Finding {
     Finding::warning("failed-draft", "a configuration that failed to deploy was left behind")
         .why("tools that read the environment may take its values for those that are deployed")
         .fix(format!(
@@ -134,6 +141,7 @@ mod tests {
             status: "Ready".to_owned(),
             health: "Green".to_owned(),
             platform: "a platform".to_owned(),
+            facts: crate::store::PlatformFacts::default(),
             bytes: 100,
             doubled: Vec::new(),
             undeclared: Vec::new(),

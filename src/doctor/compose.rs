@@ -6,6 +6,10 @@ use super::tree::File;
 use super::yaml::{self, Node};
 use crate::render::Dialect;
 
+/// The names under which Compose looks for its file.
+pub(crate) const MAIN: [&str; 4] =
+    ["docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml"];
+
 /// Services that would start without the variables that are made for them.
 pub(super) fn services_without_the_file(project: &Project<'_>) -> Vec<Finding> {
     let rendered = rendered(project);
@@ -13,8 +17,7 @@ pub(super) fn services_without_the_file(project: &Project<'_>) -> Vec<Finding> {
     if rendered.is_empty() && !deploys {
         return Vec::new();
     }
-    let main = ["docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml"];
-    let files = project.tree.files.iter().filter(|file| main.contains(&file.path.as_str()));
+    let files = project.tree.files.iter().filter(|file| MAIN.contains(&file.path.as_str()));
     files.flat_map(|file| in_file(file, &rendered)).collect()
 }
 
@@ -29,7 +32,8 @@ fn rendered(project: &Project<'_>) -> Vec<String> {
     files.collect()
 }
 
-fn in_file(file: &File, rendered: &[String]) -> Vec<Finding> {
+/// The services of a file that take none of the files that are made for them.
+pub(crate) fn in_file(file: &File, rendered: &[String]) -> Vec<Finding> {
     let Ok(root) = yaml::read(&file.text) else { return Vec::new() };
     let services: Vec<(&String, &Node)> = root
         .get("services")
@@ -64,7 +68,7 @@ fn in_file(file: &File, rendered: &[String]) -> Vec<Finding> {
 }
 
 /// The files that a service takes: a path, a list of paths, or of maps with a `path`.
-fn env_files(service: &Node) -> Vec<&str> {
+pub(crate) fn env_files(service: &Node) -> Vec<&str> {
     let Some(files) = service.get("env_file") else { return Vec::new() };
     let single = files.text().into_iter();
     let listed = files.items().iter().filter_map(|node| node.text().or_else(|| node.get("path")?.text()));

@@ -8,18 +8,12 @@ use crate::manifest::CopySpec;
 
 /// Scripts after which a container lacks what became a reference.
 pub(super) fn env_without_references(project: &Project<'_>) -> Vec<Finding> {
-    let scripts = project.tree.files.iter().filter(|file| file.is_ebextension() || file.is_hook());
+    let scripts = project.tree.files.iter().filter(|file| file.is_script());
     scripts.filter_map(|file| of_script(project, file)).collect()
 }
 
 fn of_script(project: &Project<'_>, file: &File) -> Option<Finding> {
-    let (line, _) = file.code().find(|(_, line)| {
-        line.split_once("get-config").is_some_and(|(_, rest)| asks_for_environment(rest))
-    })?;
-    let makes_env = file.code().any(|(_, line)| line.contains(".env"));
-    if !makes_env {
-        return None;
-    }
+    let ask = questions(file).next().filter(|_| makes_env(file))?;
     let by_reference = refers(project);
     let severity = if by_reference { Severity::Problem } else { Severity::Warning };
     let why = if by_reference {
@@ -35,8 +29,29 @@ fn of_script(project: &Project<'_>, file: &File) -> Option<Finding> {
         finding
             .why(why)
             .fix("remove the script: the platform writes `.env` by itself, or make it with the hooks of `strongroom hooks`")
-            .line(&file.path, line),
+            .line(&file.path, ask.line),
     )
+}
+
+/// A place where a script asks for properties.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) line: usize,
+    /// The only one that it asks for, where its name stands there.
+    pub(crate) name: Option<String>,
+}
+
+/// Where a script asks `get-config environment`.
+pub(crate) fn questions(file: &File) -> impl Iterator<Item = Question> {
+    file.code().filter_map(|(line, text)| {
+        let (_, rest) = text.split_once("get-config")?;
+        asks_for_environment(rest).then(|| Question { line, name: asked_name(rest) })
+    })
+}
+
+/// Whether a file says anything of `.env`.
+pub(crate) fn makes_env(file: &File) -> bool {
+    file.code().any(|(_, line)| line.contains(".env"))
 }
 
 /// Whether the words behind `get-config` ask for the properties; its flags may stand before.
@@ -44,6 +59,14 @@ fn asks_for_environment(words: &str) -> bool {
     let subjects = ["environment", "optionsettings", "container", "addons", "platformconfig", "meta"];
     let mut words = words.split(|c: char| !c.is_alphanumeric());
     words.find(|word| subjects.contains(word)) == Some("environment")
+}
+
+/// The name behind `-k` or `--key`; none where it is a variable of the script's.
+fn asked_name(words: &str) -> Option<String> {
+    let mut words = words.split(|c: char| c.is_whitespace() || "=,)|;`".contains(c));
+    words.find(|word| ["-k", "--key"].contains(&word.trim_matches(['"', '\''])))?;
+    let name = words.map(|word| word.trim_matches(['"', '\''])).find(|word| !word.is_empty())?;
+    (!name.contains('$')).then(|| name.to_owned())
 }
 
 /// Whether any copy of the manifest gets its secrets by reference.

@@ -4,28 +4,29 @@
 //! are the lists of checks; each check is a function in a file of its own, and none of them puts a value in what it finds.
 
 mod aws_keys;
-mod beanstalk;
-mod compose;
+pub(crate) mod beanstalk;
+pub(crate) mod compose;
 mod confighooks;
 mod drift;
 mod env_files;
 mod finding;
 #[cfg(test)]
 mod fixture;
-mod get_config;
+pub(crate) mod get_config;
 mod held;
 mod identity;
 mod missing;
 mod operations;
+pub(crate) mod options;
 mod parameters;
 mod permissions;
 mod plain_secrets;
 mod redis_tls;
-mod settings;
+pub(crate) mod settings;
 mod tree;
 mod url_parts;
 mod weak;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use beanstalk::{condition, support};
 pub use drift::{Drift, drift};

@@ -2,6 +2,7 @@
 //!
 //! A value that only refers to another (`${NAME}`) is none.
 
+use super::options;
 use super::tree::File;
 use super::yaml::{self, Node};
 use crate::name::Key;
@@ -40,19 +41,10 @@ fn setting(name: &str, value: &str, line: usize) -> Option<Setting> {
     (!refers && !value.is_empty()).then_some(Setting { key, value, line })
 }
 
-const PROPERTIES: &str = "aws:elasticbeanstalk:application:environment";
-
-/// `option_settings`, as a list of options or as a map of namespaces.
+/// The properties among the options.
 fn of_ebextension(root: &Node) -> Vec<Setting> {
-    let Some(options) = root.get("option_settings") else { return Vec::new() };
-    let listed = options.items().iter().filter_map(|option| {
-        let namespace = option.get("namespace").and_then(Node::text).unwrap_or(PROPERTIES);
-        let name = option.get("option_name").and_then(Node::text)?;
-        let value = option.get("value")?;
-        (namespace == PROPERTIES).then(|| setting(name, value.text()?, value.line))?
-    });
-    let mapped = options.get(PROPERTIES).into_iter().flat_map(Node::entries);
-    listed.chain(mapped.filter_map(|(name, value)| setting(name, value.text()?, value.line))).collect()
+    let set = options::properties(root);
+    set.iter().filter_map(|option| setting(option.name, option.value.text()?, option.value.line)).collect()
 }
 
 /// What services get by `environment`, as a map or as a list.
@@ -88,12 +80,18 @@ fn of_dockerrun(root: &Node) -> Vec<Setting> {
 
 /// Lines of a file of variables, near enough: how each consumer reads it is not asked here.
 fn of_env(file: &File) -> Vec<Setting> {
-    let lines = file.code().filter_map(|(number, line)| {
+    let settings =
+        assignments(file).filter_map(|(number, name, value)| setting(name, unquoted(value), number));
+    settings.collect()
+}
+
+/// Lines of a file of variables that give one a value: where, which, and what.
+pub(crate) fn assignments(file: &File) -> impl Iterator<Item = (usize, &str, &str)> {
+    file.code().filter_map(|(number, line)| {
         let line = line.trim();
         let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-        setting(name, unquoted(value.trim()), number)
-    });
-    lines.collect()
+        Some((number, name.trim(), value.trim()))
+    })
 }
 
 fn unquoted(value: &str) -> &str {

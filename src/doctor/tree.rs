@@ -17,24 +17,41 @@ pub struct File {
 
 impl File {
     /// The name without the folders.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
     /// Its lines that are no comment, numbered from 1 on.
-    pub(super) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let numbered = self.text.lines().enumerate().map(|(index, line)| (index + 1, line));
         numbered.filter(|(_, line)| !line.trim_start().starts_with('#'))
     }
 
     /// Settings that Beanstalk applies with every version.
-    pub(super) fn is_ebextension(&self) -> bool {
+    pub(crate) fn is_ebextension(&self) -> bool {
         let folder = self.path.starts_with(".ebextensions/") || self.path.contains("/.ebextensions/");
         folder && self.path.ends_with(".config")
     }
 
+    /// Settings that somebody saved: a whole environment, made by `eb config save`, or an environment's manifest.
+    pub(crate) fn is_saved_configuration(&self) -> bool {
+        let inside = self.path.strip_prefix(".elasticbeanstalk/saved_configs/");
+        self.path == "env.yaml" || inside.is_some_and(|name| name.ends_with(".cfg.yml"))
+    }
+
+    /// What `eb deploy` leaves out of a bundle.
+    pub(crate) fn is_ebignore(&self) -> bool {
+        self.path == ".ebignore"
+    }
+
+    /// Something that is run: of a deployment, or by what is.
+    pub(crate) fn is_script(&self) -> bool {
+        let by_name = self.path.ends_with(".sh") || ["Procfile", "Buildfile"].contains(&self.name());
+        self.is_ebextension() || self.is_hook() || by_name || self.text.starts_with("#!")
+    }
+
     /// A file that Docker Compose reads, of any name that it looks for.
-    pub(super) fn is_compose(&self) -> bool {
+    pub(crate) fn is_compose(&self) -> bool {
         let name = self.name();
         let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml"));
         stem.is_some_and(|stem| {
@@ -44,17 +61,17 @@ impl File {
     }
 
     /// The file of Beanstalk's ECS platform.
-    pub(super) fn is_dockerrun(&self) -> bool {
+    pub(crate) fn is_dockerrun(&self) -> bool {
         self.name() == "Dockerrun.aws.json"
     }
 
     /// A file of variables; examples of one, which are to be committed, are none.
-    pub(super) fn is_env(&self) -> bool {
+    pub(crate) fn is_env(&self) -> bool {
         is_env(&self.path)
     }
 
     /// A program that Beanstalk runs at some point of a deployment.
-    pub(super) fn is_hook(&self) -> bool {
+    pub(crate) fn is_hook(&self) -> bool {
         self.path.starts_with(".platform/hooks/") || self.path.starts_with(".platform/confighooks/")
     }
 }
@@ -78,7 +95,7 @@ pub struct Tree {
 
 impl Tree {
     /// The file at this path.
-    pub(super) fn file(&self, path: &str) -> Option<&File> {
+    pub(crate) fn file(&self, path: &str) -> Option<&File> {
         self.files.iter().find(|file| file.path == path)
     }
 }
@@ -86,5 +103,6 @@ impl Tree {
 /// Whether the path of a file is one that [`Tree`] wants, although git may not have it.
 pub fn is_wanted(path: &str) -> bool {
     let file = File { path: path.to_owned(), text: Zeroizing::default(), mode: 0, tracked: false };
-    file.is_ebextension() || file.is_compose() || file.is_dockerrun() || file.is_hook() || file.is_env()
+    let deployed = file.is_ebextension() || file.is_hook() || file.is_compose() || file.is_dockerrun();
+    deployed || file.is_env() || file.is_saved_configuration() || file.is_ebignore()
 }

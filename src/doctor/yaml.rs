@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 /// A node, and the line that it begins in.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) line: usize,
+pub(crate) struct Node {
+    pub(crate) line: usize,
     kind: Kind,
 }
 
@@ -22,7 +22,7 @@ enum Kind {
 }
 
 /// The first document of a text; the line of what is wrong with it otherwise.
-pub(super) fn read(text: &str) -> Result<Rc<Node>, usize> {
+pub(crate) fn read(text: &str) -> Result<Rc<Node>, usize> {
     let mut reader = Reader { parser: Parser::new_from_str(text), anchors: BTreeMap::new() };
     loop {
         match reader.next()? {
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
 
 impl Node {
     /// The text of a scalar.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Text(text) => Some(text),
             Kind::List(_) | Kind::Map(_) => None,
@@ -100,7 +100,7 @@ impl Node {
     }
 
     /// The items of a list.
-    pub(super) fn items(&self) -> &[Rc<Node>] {
+    pub(crate) fn items(&self) -> &[Rc<Node>] {
         match &self.kind {
             Kind::List(items) => items,
             Kind::Text(_) | Kind::Map(_) => &[],
@@ -108,15 +108,33 @@ impl Node {
     }
 
     /// The entries of a map.
-    pub(super) fn entries(&self) -> &[(String, Rc<Node>)] {
+    pub(crate) fn entries(&self) -> &[(String, Rc<Node>)] {
         match &self.kind {
             Kind::Map(entries) => entries,
             Kind::Text(_) | Kind::List(_) => &[],
         }
     }
 
+    /// The entries of a map, those that it merges in with `<<` behind its own.
+    pub(crate) fn merged(&self) -> Vec<(&str, &Node)> {
+        let (mut found, mut sources): (Vec<(&str, &Node)>, Vec<&Node>) = (Vec::new(), Vec::new());
+        for (name, node) in self.entries() {
+            match name.as_str() {
+                "<<" if node.items().is_empty() => sources.push(node),
+                "<<" => sources.extend(node.items().iter().map(Rc::as_ref)),
+                name => found.push((name, node)),
+            }
+        }
+        for (name, node) in sources.into_iter().flat_map(Node::merged) {
+            if !found.iter().any(|(known, _)| *known == name) {
+                found.push((name, node));
+            }
+        }
+        found
+    }
+
     /// The entry of a map with this name, its own or one that it merges in with `<<`.
-    pub(super) fn get(&self, name: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Node> {
         let own = self.entries().iter().find(|(key, _)| key == name);
         own.map(|(_, node)| node.as_ref()).or_else(|| {
             let merged = self.entries().iter().filter(|(key, _)| key == "<<").map(|(_, node)| node);

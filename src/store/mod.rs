@@ -13,7 +13,7 @@ mod ssm;
 mod vault;
 
 pub use aws::{Aws, Caller, Endpoints, Settings, created_tags};
-pub use beanstalk::{BUDGET, Beanstalk, Condition, Support};
+pub use beanstalk::{BUDGET, Beanstalk, Condition, PlatformFacts, Support};
 pub use lease::{Guard, Lease, Leases, LocalLeases, ParameterLeases, SecretLeases, Terms};
 pub use memory::Memory;
 pub use probe::Probe;

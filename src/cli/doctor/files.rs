@@ -1,4 +1,4 @@
-//! The files that `doctor` looks at: what git has, what a deployment takes, and what holds variables.
+//! The files that `doctor` and `migrate` look at: what git has, what a deployment takes, and what holds variables.
 
 use crate::cli::context::Project;
 use crate::cli::git::{self, Exposed, Index};
@@ -20,14 +20,15 @@ const SKIPPED: [&str; 9] =
     [".git", "node_modules", "target", "venv", ".venv", "vendor", "__pycache__", ".strongroom", "dist"];
 
 /// What was found on the disk.
-pub(super) struct Found {
-    pub(super) tree: Tree,
-    pub(super) env_files: Vec<EnvFile>,
+pub(in crate::cli) struct Found {
+    pub(in crate::cli) tree: Tree,
+    pub(in crate::cli) env_files: Vec<EnvFile>,
     /// What could not be looked at.
-    pub(super) unread: Vec<Finding>,
+    pub(in crate::cli) unread: Vec<Finding>,
 }
 
-pub(super) fn found(project: &Project) -> Found {
+/// Looks below the folder of the manifest.
+pub(in crate::cli) fn found(project: &Project) -> Found {
     let mut unread = Vec::new();
     let tracked: BTreeSet<String> = match git::index(&project.folder) {
         Index::Files(names) => names.into_iter().collect(),

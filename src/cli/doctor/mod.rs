@@ -4,7 +4,7 @@
 //! that one locked door does not hide what is behind the others.
 
 mod aws;
-mod files;
+pub(in crate::cli) mod files;
 mod machine;
 
 use super::context::Context;

@@ -17,6 +17,7 @@ mod review;
 mod update;
 
 pub use limits::BUDGET;
+pub use platform::PlatformFacts;
 pub use probe::Support;
 
 use super::aws::{Again, Failure, Family, Reach, Request};
@@ -72,6 +73,8 @@ pub struct Condition {
     pub health: String,
     /// The platform version, as AWS names it.
     pub platform: String,
+    /// What that is.
+    pub facts: PlatformFacts,
     /// Bytes of [`BUDGET`] that the plain properties use.
     pub bytes: usize,
     /// Names that are a plain property and a reference; AWS does not say which of the two the app gets.
@@ -122,6 +125,7 @@ impl Beanstalk {
             status: look.status,
             health: look.health,
             platform: deployed.platform.name.clone(),
+            facts: deployed.platform.facts(),
             bytes: deployed.variables.bytes(),
             doubled: deployed.variables.doubled().map(str::to_owned).collect(),
             undeclared: undeclared.map(|address| address.key).collect(),

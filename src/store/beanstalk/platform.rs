@@ -25,6 +25,19 @@ pub(super) struct Platform {
     version: Option<[u32; 3]>,
 }
 
+/// What a platform is, as far as it decides how variables come to an app there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlatformFacts {
+    /// Containers by `Dockerrun.aws.json`, under ECS.
+    pub ecs: bool,
+    /// Containers by Docker: one, or what a Compose file says.
+    pub docker: bool,
+    /// The system below is Amazon Linux 2, whose references have no JSON keys.
+    pub amazon_linux_2: bool,
+    /// A value of several lines can come by reference.
+    pub takes_many_lines: bool,
+}
+
 /// Something that only newer platform versions do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Feature {
@@ -85,6 +98,16 @@ impl Platform {
             runs: runs.to_owned(),
             system,
             version: numbers(version),
+        }
+    }
+
+    /// What it is.
+    pub(super) fn facts(&self) -> PlatformFacts {
+        PlatformFacts {
+            ecs: self.is_ecs(),
+            docker: self.runs == "Docker",
+            amazon_linux_2: self.system == System::AmazonLinux2,
+            takes_many_lines: self.takes_many_lines(),
         }
     }
 
