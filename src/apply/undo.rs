@@ -42,7 +42,7 @@ pub async fn plan_undo(
     skip_changed: bool,
 ) -> Result<Undo, ApplyError> {
     let mut original = journal.open(id)?;
-    if let Some(command) = original.goes_on() {
+    if let (Some(command), true) = (original.goes_on(), original.has_effects()) {
         return Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() });
     }
     quieten(&mut original, stores, &mut |_| ()).await?;

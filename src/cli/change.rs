@@ -14,7 +14,7 @@ use crate::manifest::{CopySpec, Instances};
 use crate::name::Address;
 use crate::plan::{Change, Desired, Line, Mark, Place, Plan, lines};
 use crate::snapshot::Snapshot;
-use crate::store::{Caller, OperationId, Stores, unchanged_since};
+use crate::store::{Caller, Leases, OperationId, Stores, unchanged_since};
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -118,26 +118,41 @@ impl Context {
         stores: &Stores,
         work: impl AsyncFnOnce(&Journal, apply::Watch<'_>) -> std::result::Result<Done, ApplyError>,
     ) -> Result<Exit> {
-        let shown = lines(plan, &self.fingerprint_key());
+        let shown = self.lines(plan);
         if plan.is_empty() {
             self.ui.note(&format!("{command}: nothing to do, it is so already"));
             return self.say_document(command, &shown, None, &[]);
         }
-        self.ui.show(&format!("{command}\n{}{}", self.caller_line(plan)?, self.text(&shown, stores)));
+        self.ui.show(&format!("{command}\n{}{}", self.caller_line(plan)?, self.listed(&shown, stores)));
         if self.dry_run() {
             self.ui.note("dry run: nothing was changed");
             return self.say_document(command, &shown, None, &[]);
         }
-        let environment = self.environment()?;
         let count = plural(plan.changes().count(), "change");
-        let question = format!("Make {} in `{}`?", count, environment.name);
-        self.ui.approve(&question, environment.protected.then_some(&environment.name))?;
+        self.approve(&format!("Make {} in `{}`?", count, self.environment()?.name), plan, stores)?;
+        let done = self.under_way((command, resumed), self.lease_for(plan)?, work)?;
+        self.report(command, &shown, &done)
+    }
+
+    /// Asks whether a plan that was shown is to be carried out, and makes sure that it still holds.
+    pub(super) fn approve(&self, question: &str, plan: &Plan, stores: &Stores) -> Result<()> {
+        let environment = self.environment()?;
+        self.ui.approve(question, environment.protected.then_some(&environment.name))?;
         if self.ui.asks() {
             // A question may have stood for long.
             self.still_as_planned(plan, stores)?;
         }
+        Ok(())
+    }
+
+    /// Does work that changes something, under a lease where there is one to take, and listens to Ctrl-C meanwhile.
+    pub(super) fn under_way(
+        &self,
+        (command, resumed): (&str, Option<&OperationId>),
+        lease: Option<Box<dyn Leases>>,
+        work: impl AsyncFnOnce(&Journal, apply::Watch<'_>) -> std::result::Result<Done, ApplyError>,
+    ) -> Result<Done> {
         let journal = self.journal()?;
-        let lease = self.lease_for(plan)?;
         let mut progress = self.ui.progress();
         let end = progress.clone();
         // A place is told that it is written to before it is.
@@ -158,8 +173,7 @@ impl Context {
         });
         end.done();
         self.give_lease_back();
-        let done = done?;
-        self.report(command, &shown, &done)
+        done
     }
 
     /// Looks again at what a plan was made against. Nothing was begun yet, so that whoever changed it is left alone.
@@ -221,8 +235,13 @@ impl Context {
         }
     }
 
+    /// The changes of a plan as they may be shown, under a key of this run.
+    pub(super) fn lines(&self, plan: &Plan) -> Vec<Line> {
+        lines(plan, &self.fingerprint_key())
+    }
+
     /// A plan for the screen: a heading for each place, then a line for each address.
-    fn text(&self, all: &[Line], stores: &Stores) -> String {
+    pub(super) fn listed(&self, all: &[Line], stores: &Stores) -> String {
         let mut text = String::new();
         let mut place = None;
         let width = all.iter().map(|line| line.address.to_string().chars().count()).max().unwrap_or(0);
@@ -238,7 +257,9 @@ impl Context {
                 line.attributes.iter().map(|change| format!("  {}", shown(change))).collect();
             text.push_str(&format!("  {sign} {address:<width$}  {}{attributes}\n", fingerprints(line)));
         }
-        for note in all.iter().flat_map(|line| &line.notes) {
+        let mut told = BTreeSet::new();
+        // What is so of every write alike is told once.
+        for note in all.iter().flat_map(|line| &line.notes).filter(|note| told.insert(*note)) {
             text.push_str(&format!("  {} {}\n", self.ui.toned(Tone::Notable, "!"), shown(note)));
         }
         if all.len() > SHOWN {

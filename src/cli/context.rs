@@ -108,6 +108,21 @@ impl Context {
         })
     }
 
+    /// The same environment, as a manifest of another text has it.
+    pub(super) fn with_manifest(&self, text: &str) -> Result<Context> {
+        let Project { path, folder, .. } = self.project()?.clone();
+        let manifest = Arc::new(Manifest::parse(&path.display().to_string(), text)?);
+        let environment = self.environment()?.name.to_string();
+        let globals = Globals { environment: Some(environment), ..self.globals.clone() };
+        let other = Context::new(self.ui.clone(), globals, self.limits.clone());
+        let known = self.identities.get().cloned();
+        Ok(Context {
+            project: OnceCell::from(Project { manifest, path, folder }),
+            identities: known.map_or_else(OnceCell::new, OnceCell::from),
+            ..other
+        })
+    }
+
     /// Whether the run stops after the plan.
     pub(super) fn dry_run(&self) -> bool {
         self.globals.dry_run

@@ -28,6 +28,7 @@ mod incoming;
 mod init;
 mod list;
 mod man;
+mod migrate;
 mod operations;
 mod places;
 mod policy;
@@ -47,6 +48,8 @@ mod table;
 mod target;
 mod ui;
 
+use crate::apply::ApplyError;
+use crate::store::OperationId;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use context::Context;
@@ -139,6 +142,7 @@ enum Verb {
     Pull(pull::PullArgs),
     Copy(copy::CopyArgs),
     Diff(diff::DiffArgs),
+    Migrate(migrate::MigrateArgs),
     Backup(backup::BackupArgs),
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
@@ -171,6 +175,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Pull(args) => pull::run(ctx, args),
         Verb::Copy(args) => copy::run(ctx, args),
         Verb::Diff(args) => diff::run(ctx, args),
+        Verb::Migrate(args) => migrate::run(ctx, args),
         Verb::Backup(args) => backup::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),
         Verb::Recipients(args) => recipients::run(ctx, args),
@@ -183,6 +188,16 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Schema(args) => schema::run(ctx, args),
         Verb::Completions(args) => completions::run(ctx, args),
         Verb::Man(args) => man::run(ctx, args),
+    }
+}
+
+/// Goes on with an operation that is more than a change of values, by the command that began it: words of ours, with one
+/// space between two of them.
+fn go_on(ctx: &Context, id: &OperationId, command: &str, skip_changed: bool) -> anyhow::Result<Exit> {
+    let words: Vec<OsString> = command.split(' ').map(OsString::from).collect();
+    match parse(&words).map(|cli| cli.verb) {
+        Ok(Verb::Migrate(args)) => migrate::go_on(ctx, &args, id, skip_changed),
+        _ => Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() }.into()),
     }
 }
 

@@ -6,7 +6,6 @@ use super::table::{Cell, Table, Tone};
 use super::ui::plural;
 use crate::apply;
 use crate::journal::{Journal, Standing, Summary};
-use crate::store::Stores;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -140,11 +139,16 @@ impl Row {
 }
 
 pub(super) fn list(ctx: &mut Context, _args: &OperationsArgs) -> Result<Exit> {
-    let mut listed = ctx.journal()?.list()?;
-    let here = ctx.locations()?;
-    let elsewhere = listed.iter().filter(|summary| !is_at(summary, &here)).count();
-    // One that changes no address tells no place: it is of interest only as long as something is wrong with it.
-    listed.retain(|summary| is_at(summary, &here) && (!summary.targets.is_empty() || needs_a_look(summary)));
+    let journal = ctx.journal()?;
+    let (here, mut listed, mut elsewhere) = (ctx.locations()?, Vec::new(), 0);
+    for summary in journal.list()? {
+        if !is_here(ctx, &journal, &summary, &here)? {
+            elsewhere += 1;
+        } else if !summary.targets.is_empty() || needs_a_look(&summary) {
+            // One that changes no address tells no place: it is of interest only as long as something is wrong with it.
+            listed.push(summary);
+        }
+    }
     for summary in &listed {
         if let Standing::Damaged(reason) = &summary.standing {
             ctx.ui.warning(reason);
@@ -189,25 +193,19 @@ fn short(command: &str) -> String {
 
 pub(super) fn resume(ctx: &mut Context, args: &ResumeArgs) -> Result<Exit> {
     let journal = ctx.journal()?;
-    let stores = ctx.stores()?;
     let chosen = match &args.which.id {
         Some(text) => Some(journal.find(text)?),
-        None => newest(&journal, &stores, is_unfinished)?,
+        None => newest(ctx, &journal, is_unfinished)?,
     };
     let Some(summary) = chosen else {
         ctx.ui.note("nothing to resume");
         return Ok(Exit::Done);
     };
-    resume_one(ctx, &journal, &stores, &summary, args.which.skip_changed)
+    let then = as_of(ctx, &journal, &summary)?;
+    resume_one(then.as_ref().unwrap_or(ctx), &journal, &summary, args.which.skip_changed)
 }
 
-fn resume_one(
-    ctx: &Context,
-    journal: &Journal,
-    stores: &Stores,
-    summary: &Summary,
-    skip_changed: bool,
-) -> Result<Exit> {
+fn resume_one(ctx: &Context, journal: &Journal, summary: &Summary, skip_changed: bool) -> Result<Exit> {
     match &summary.standing {
         Standing::Unfinished | Standing::Running => {}
         Standing::Done | Standing::Nothing => {
@@ -219,6 +217,10 @@ fn resume_one(
             return Err(Stop::new(Exit::Failed, format!("{} was undone by {by}", summary.id)).into());
         }
     }
+    if let Some(command) = &summary.goes_on {
+        return super::go_on(ctx, &summary.id, command, skip_changed);
+    }
+    let stores = &ctx.stores()?;
     let id = summary.id.clone();
     let plan = ctx.wait_for(async { Ok(apply::remaining(journal, &id, stores).await?) })?;
     let command = format!("resume {id} ({})", summary.command);
@@ -236,24 +238,25 @@ fn resume_one(
 
 pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
     let journal = ctx.journal()?;
-    let stores = ctx.stores()?;
     let skip_changed = args.which.skip_changed;
     let chosen = match &args.which.id {
         Some(text) => Some(journal.find(text)?),
         // What stopped midway is meant before what is done, though it may have changed nothing yet.
-        None => match newest(&journal, &stores, is_unfinished)? {
+        None => match newest(ctx, &journal, is_unfinished)? {
             Some(summary) => Some(summary),
-            None => newest(&journal, &stores, can_be_undone)?,
+            None => newest(ctx, &journal, can_be_undone)?,
         },
     };
     let Some(summary) = chosen else {
         ctx.ui.note("nothing to undo");
         return Ok(Exit::Done);
     };
+    let then = as_of(ctx, &journal, &summary)?;
+    let ctx = then.as_ref().unwrap_or(ctx);
     match &summary.standing {
         // An undo that stopped midway is what somebody who types `undo` wants finished.
         Standing::Unfinished if args.which.id.is_none() && summary.undoes.is_some() => {
-            return resume_one(ctx, &journal, &stores, &summary, skip_changed);
+            return resume_one(ctx, &journal, &summary, skip_changed);
         }
         Standing::Damaged(reason) => return Err(unreadable(&summary, reason).into()),
         Standing::Undone(by) => {
@@ -262,6 +265,7 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         }
         Standing::Running | Standing::Unfinished | Standing::Done | Standing::Nothing => {}
     }
+    let stores = ctx.stores()?;
     let undo =
         ctx.wait_for(async { Ok(apply::plan_undo(&journal, &summary.id, &stores, skip_changed).await?) })?;
     let command = format!("undo {} ({})", summary.id, summary.command);
@@ -291,14 +295,29 @@ fn can_be_undone(summary: &Summary) -> bool {
 
 /// The newest operation of those that could be meant: one of another checkout's vault, which shares the project's name,
 /// is not.
-fn newest(journal: &Journal, stores: &Stores, meant: fn(&Summary) -> bool) -> Result<Option<Summary>> {
-    let here: Vec<String> = stores.values().map(|store| store.location()).collect();
-    Ok(journal.list()?.into_iter().rev().find(|summary| meant(summary) && is_at(summary, &here)))
+fn newest(ctx: &Context, journal: &Journal, meant: fn(&Summary) -> bool) -> Result<Option<Summary>> {
+    let listed = journal.list()?.into_iter().rev();
+    let here = ctx.locations()?;
+    for summary in listed.filter(meant) {
+        if is_here(ctx, journal, &summary, &here)? {
+            return Ok(Some(summary));
+        }
+    }
+    Ok(None)
 }
 
-/// Whether all that an operation changes is at these places.
-fn is_at(summary: &Summary, here: &[String]) -> bool {
-    summary.targets.iter().all(|target| here.contains(&target.location))
+/// The environment as an operation knew it, where it leaves another manifest behind than the one that it found.
+fn as_of(ctx: &Context, journal: &Journal, summary: &Summary) -> Result<Option<Context>> {
+    journal.manifest_of(summary)?.map(|text| ctx.with_manifest(&text)).transpose()
+}
+
+/// Whether all that an operation changes is at the places of this project: those of `here`, or those of its own manifest.
+fn is_here(ctx: &Context, journal: &Journal, summary: &Summary, here: &[String]) -> Result<bool> {
+    let within = |here: &[String]| summary.targets.iter().all(|target| here.contains(&target.location));
+    match as_of(ctx, journal, summary)? {
+        Some(then) => Ok(within(&then.locations()?)),
+        None => Ok(within(here)),
+    }
 }
 
 fn needs_a_look(summary: &Summary) -> bool {

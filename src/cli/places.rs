@@ -6,7 +6,9 @@ use super::context::{Context, variable};
 use super::report::Stop;
 use crate::manifest::{CopySpec, Place};
 use crate::plan::{Plan, Want, Write};
-use crate::store::{Leases, LocalLeases, ParameterLeases, SecretLeases, Store, Stores, Terms, created_tags};
+use crate::store::{
+    Leases, LocalLeases, ManifestFile, ParameterLeases, SecretLeases, Store, Stores, Terms, created_tags,
+};
 use anyhow::Result;
 
 /// A copy as plans, journals and messages name it.
@@ -23,18 +25,25 @@ fn stop_as_home(copy: &str, environment: &crate::name::Environment) -> Stop {
 }
 
 impl Context {
-    /// The places of the environment by their names in plans. They are opened when they are first called.
+    /// The places of the environment by their names in plans, the manifest among them. They are opened when they are
+    /// first called.
     pub(super) fn stores(&self) -> Result<Stores> {
         let mut stores = Stores::from([(self.home_name()?, self.home()? as Box<dyn Store>)]);
+        stores.insert(ManifestFile::PLACE.to_owned(), Box::new(self.manifest_file()?));
         for copy in self.copies()? {
             stores.insert(place_of(copy), self.copy(copy)?);
         }
         Ok(self.guard.before(stores))
     }
 
+    /// The manifest as a place.
+    pub(super) fn manifest_file(&self) -> Result<ManifestFile> {
+        Ok(ManifestFile::new(&self.project()?.path))
+    }
+
     /// Where home and the copies are, in the words of [`Store::location`]. Nobody is asked for a passphrase for it.
     pub(super) fn locations(&self) -> Result<Vec<String>> {
-        let mut found = vec![self.home_location()?];
+        let mut found = vec![self.home_location()?, self.manifest_file()?.location()];
         for copy in self.copies()? {
             found.push(self.copy(copy)?.location());
         }
@@ -95,7 +104,7 @@ impl Context {
     }
 
     /// What gives leases on the environment: its home, where that is on AWS and can keep one.
-    fn leases(&self) -> Result<Box<dyn Leases>> {
+    pub(super) fn leases(&self) -> Result<Box<dyn Leases>> {
         let manifest = &self.project()?.manifest;
         let environment = self.environment()?;
         let user = variable("USER").or_else(|| variable("LOGNAME"));
@@ -121,7 +130,9 @@ impl Context {
     /// Whether a plan writes to a place on AWS.
     fn reaches_aws(&self, plan: &Plan) -> Result<bool> {
         let (home, remote) = (self.home_name()?, self.environment()?.home.is_remote());
-        Ok(plan.writes.iter().any(|write| remote || write.place != home))
+        let of_files =
+            |write: &&Write| write.place == ManifestFile::PLACE || (!remote && write.place == home);
+        Ok(!plan.writes.iter().all(|write| of_files(&write)))
     }
 
     /// Who we are on AWS, for the head of a plan; empty where nothing of it is there. The account is the declared one, or

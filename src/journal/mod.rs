@@ -7,6 +7,7 @@
 //!   journal.jsonl    a line for each step, flushed before the next one; no values
 //!   plan-1.age       every value before and after, sealed, flushed and opened again before the first write
 //!   minted-NAME.age  an answer of a server that chose a value itself, sealed the moment it came
+//!   manifest.toml    the manifest that it leaves behind, where that is another one
 //!   lock             held while a process works on it
 //! ```
 //!
@@ -200,6 +201,18 @@ impl Journal {
     /// Opens an operation to go on with it; nobody else can until it is dropped.
     pub fn open(&self, id: &OperationId) -> Result<Operation, JournalError> {
         Operation::open(self, id)
+    }
+
+    /// The manifest that an operation is to leave behind, where that is another one than it began with: the one that
+    /// knows its places. An undo has that of what it undoes.
+    pub fn manifest_of(&self, summary: &Summary) -> Result<Option<String>, JournalError> {
+        let id = summary.undoes.as_ref().unwrap_or(&summary.id);
+        let path = self.folder.join(id.as_str()).join(operation::MANIFEST);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(JournalError::io(&path, "read")(error)),
+        }
     }
 
     /// The operations, oldest first. Folders of an operation that died before its first line are not told.

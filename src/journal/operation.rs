@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 pub(super) const LINES: &str = "journal.jsonl";
 pub(super) const LOCK: &str = "lock";
+pub(super) const MANIFEST: &str = "manifest.toml";
 
 /// What a server answered, byte for byte: a value that it chose is in it. Wiped on drop; its `Debug` tells nothing.
 pub struct Answer(Zeroizing<Vec<u8>>);
@@ -272,6 +273,23 @@ impl Operation {
         self.lines.sync_data().map_err(JournalError::io(&path, "flushed"))?;
         self.progress.add(&line.step);
         Ok(())
+    }
+
+    /// Keeps the manifest that the operation is to leave behind: until then its places are known by no other. No value
+    /// is in it. Made before the first plan.
+    pub fn keep_manifest(&mut self, text: &str) -> Result<(), JournalError> {
+        let path = self.folder.join(MANIFEST);
+        durable::replace(&path, text.as_bytes(), durable::PRIVATE).map_err(JournalError::io(&path, "written"))
+    }
+
+    /// Whether it has called, or was about to call, a server that chooses a value itself: that cannot be taken back.
+    pub fn has_effects(&self) -> bool {
+        self.progress.minting
+    }
+
+    /// Its folder, for whatever else is told about it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The answer of an effect that was sealed earlier, if it was.

@@ -1,3 +1,18 @@
-//! Moving the secrets of a Beanstalk environment from its plain properties to references.
+//! Moving an environment's secrets out of Beanstalk's plain properties into a store, with references in their place.
+//!
+//! The flow: [`decide`] makes the manifest that is to stand afterwards out of the one that stands now; whatever follows
+//! derives from it. [`Values`] are what the new home is to hold; [`foresee`] is the whole plan before anything is
+//! written, with the names of secrets that are not there yet; [`carry_on`] is the one operation, from its beginning or
+//! from wherever it stopped: values, a canary, references, checks, and last the manifest's own text.
+//!
+//! It knows no place by name but what a manifest says; it never asks and never shows.
 
+mod decide;
+mod names;
 pub mod obstacles;
+mod run;
+mod values;
+
+pub use decide::{DecideError, Decision, Row, Wish, decide};
+pub use run::{Migration, Stage, carry_on};
+pub use values::{ForeseeError, Foreseen, Unfaithful, Values, foresee};

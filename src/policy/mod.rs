@@ -9,7 +9,7 @@ mod needs;
 mod pattern;
 mod services;
 
-pub(crate) use arn::Site;
+pub(crate) use arn::{ANY_SUFFIX, Site};
 pub use document::{MANAGED_POLICY, Policy, Statement, USER_POLICIES};
 
 use crate::manifest::{EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, Place};

@@ -6,6 +6,7 @@
 mod aws;
 mod beanstalk;
 mod lease;
+mod manifest_file;
 mod memory;
 mod probe;
 mod secrets_manager;
@@ -15,6 +16,7 @@ mod vault;
 pub use aws::{Aws, Caller, Endpoints, Settings, created_tags};
 pub use beanstalk::{BUDGET, Beanstalk, Condition, PlatformFacts, Support};
 pub use lease::{Guard, Lease, Leases, LocalLeases, ParameterLeases, SecretLeases, Terms};
+pub use manifest_file::ManifestFile;
 pub use memory::Memory;
 pub use probe::Probe;
 pub use secrets_manager::SecretsManager;

@@ -1,0 +1,306 @@
+//! `migrate`: secrets out of Beanstalk's plain properties, into a store, with references in their place.
+//!
+//! Owns what is typed and asked. What is decided and done is [`crate::migrate`]'s; the operation is journaled like every
+//! other, so that `resume` and `undo` know it.
+
+mod show;
+
+use super::complete;
+use super::context::Context;
+use super::places::place_of;
+use super::reading::Wish as Reading;
+use super::report::{Exit, Stop};
+use super::ui::shown;
+use crate::apply::{self, Done};
+use crate::journal::Begin;
+use crate::manifest::{CopySpec, Instances, Place};
+use crate::migrate::{self, Decision, Foreseen, Migration, Stage, Values, Wish};
+use crate::name::Group;
+use crate::plan::{Desired, Plan, Want};
+use crate::secret::Secret;
+use crate::snapshot::Snapshot;
+use crate::store::{ManifestFile, OperationId, Stores};
+use crate::web;
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+/// Move secrets out of Beanstalk's plain properties, and leave references to them there
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  strongroom -e prod migrate --to secretsmanager --dry-run
+  strongroom -e prod migrate --to ssm --canary EMAIL_CC --probe https://app.example/health
+  strongroom -e prod migrate --to secretsmanager --only SENTRY_DSN      (one after the other)
+
+The plan is shown first: what is a secret and why, where it will live, what Beanstalk will hold,
+what it costs, and what the instances must be allowed. Then a sealed backup is made and opened
+again, the values are written and read back, each environment is updated once, and the manifest
+is changed last. `strongroom resume` goes on after an interruption, `strongroom undo` brings
+everything back, and containers see the same values at every point.")]
+pub(super) struct MigrateArgs {
+    /// Where the values are to live
+    #[arg(long, value_name = "PLACE")]
+    to: Target,
+
+    /// Let only these become references now; all values go to the new home. Several with commas
+    #[arg(long, value_name = "KEY", value_delimiter = ',', add = complete::home_addresses())]
+    only: Vec<String>,
+
+    /// Take these for secrets, whatever the manifest or their look says
+    #[arg(long, value_name = "KEY", value_delimiter = ',', add = complete::home_addresses())]
+    secret: Vec<String>,
+
+    /// Take these for plain values
+    #[arg(long, value_name = "KEY", value_delimiter = ',', add = complete::home_addresses())]
+    plain: Vec<String>,
+
+    /// In Secrets Manager, make a secret for each key instead of a document for each group
+    #[arg(long)]
+    secret_per_key: bool,
+
+    /// First make a reference of this one variable, and go on only if it deploys
+    #[arg(long, value_name = "KEY", add = complete::home_addresses())]
+    canary: Option<String>,
+
+    /// An address of the app that must answer with 2xx before the manifest is changed
+    #[arg(long, value_name = "URL")]
+    probe: Option<String>,
+}
+
+/// A place that references can refer to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Target {
+    /// Parameters of the Systems Manager
+    Ssm,
+    /// Secrets Manager
+    #[value(name = "secretsmanager")]
+    SecretsManager,
+}
+
+impl Target {
+    fn place(self) -> Place {
+        match self {
+            Target::Ssm => Place::Ssm,
+            Target::SecretsManager => Place::SecretsManager,
+        }
+    }
+}
+
+impl MigrateArgs {
+    /// What is typed to go on with it, on one line of words without spaces.
+    fn typed(&self, environment: &str) -> String {
+        let mut words = format!("strongroom -e {environment} migrate --to {}", self.to.place());
+        for (flag, keys) in [("only", &self.only), ("secret", &self.secret), ("plain", &self.plain)] {
+            if !keys.is_empty() {
+                words.push_str(&format!(" --{flag} {}", keys.join(",")));
+            }
+        }
+        for (flag, text) in [("canary", &self.canary), ("probe", &self.probe)] {
+            if let Some(text) = text {
+                words.push_str(&format!(" --{flag} {text}"));
+            }
+        }
+        if self.secret_per_key {
+            words.push_str(" --secret-per-key");
+        }
+        words
+    }
+
+    /// The name of the operation, for people.
+    fn command(&self) -> String {
+        let only =
+            if self.only.is_empty() { String::new() } else { format!(" --only {}", self.only.join(",")) };
+        format!("migrate --to {}{only}", self.to.place())
+    }
+
+    fn wish(&self) -> Wish {
+        let (only, secret, plain) = (self.only.clone(), self.secret.clone(), self.plain.clone());
+        Wish { to: self.to.place(), secret_per_key: self.secret_per_key, only, secret, plain }
+    }
+}
+
+pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
+    check(ctx, args)?;
+    let decision = decided(ctx, args)?;
+    let then = ctx.with_manifest(&decision.text)?;
+    let canary = args.canary.as_deref().map(|text| then.home_address(text)).transpose()?;
+    let values = Values::of(&decision.manifest, &then.environment()?.name, &decision.held);
+    let stores = then.stores()?;
+    let foreseen = foreseen(&then, &values, &stores)?;
+    let plan = whole(&then, &foreseen, &stores, &decision)?;
+    let command = args.command();
+    if plan.is_empty() {
+        ctx.ui.note(&format!("{command}: nothing to do, it is so already"));
+        return ctx.say_document(&command, &[], None, &[]);
+    }
+    ctx.ui.show(&show::text(&then, &command, &decision, &foreseen, &plan)?);
+    if ctx.dry_run() {
+        ctx.ui.note("dry run: nothing was changed");
+        return then.say_document(&command, &then.lines(&plan), None, &[]);
+    }
+    then.approve(&format!("Migrate `{}`?", then.environment()?.name), &plan, &stores)?;
+    let goes_on = args.typed(then.environment()?.name.as_str());
+    let text = Secret::new(decision.text.clone())?;
+    let migration = Migration {
+        values: Some(&values),
+        canary: canary.as_ref(),
+        ..migration(&then, args, &text, &stores, &values.instances)?
+    };
+    let done = then.under_way((&command, None), Some(then.leases()?), async |journal, watch| {
+        let begin = Begin { command: &command, undoes: None, goes_on: Some(&goes_on) };
+        let mut operation = journal.begin(&begin)?;
+        operation.keep_manifest(&decision.text)?;
+        migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(&then, stage)).await
+    })?;
+    reported(&then, &command, &plan, &done)
+}
+
+/// Goes on with a migration that stopped; `then` is the environment as it is to be afterwards.
+pub(super) fn go_on(
+    then: &Context,
+    args: &MigrateArgs,
+    id: &OperationId,
+    skip_changed: bool,
+) -> Result<Exit> {
+    let (journal, stores) = (then.journal()?, then.stores()?);
+    let plan = then.wait_for(async { Ok(apply::remaining(&journal, id, &stores).await?) })?;
+    let command = format!("resume {id} ({})", args.command());
+    then.ui.show(&show::remaining(then, &command, &plan, &stores)?);
+    if then.dry_run() {
+        then.ui.note("dry run: nothing was changed");
+        return then.say_document(&command, &then.lines(&plan), None, &[]);
+    }
+    then.approve(&format!("Go on with {id}?"), &plan, &stores)?;
+    let text = journal.manifest_of(&journal.find(id.as_str())?)?;
+    let text = text.ok_or_else(|| Stop::new(Exit::Failed, format!("{id} has no manifest of its own")))?;
+    let text = Secret::new(text)?;
+    let canary = args.canary.as_deref().map(|text| then.home_address(text)).transpose()?;
+    let instances = then.read_home(&Reading::all())?.instances;
+    let migration = Migration {
+        canary: canary.as_ref(),
+        skip_changed,
+        ..migration(then, args, &text, &stores, &instances)?
+    };
+    let done = then.under_way((&command, Some(id)), Some(then.leases()?), async |journal, watch| {
+        let mut operation = journal.open(id)?;
+        migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(then, stage)).await
+    })?;
+    reported(then, &command, &plan, &done)
+}
+
+/// What a run is about, the parts apart that differ between a first run and a later one.
+fn migration<'a>(
+    then: &'a Context,
+    args: &'a MigrateArgs,
+    text: &'a Secret,
+    stores: &'a Stores,
+    instances: &'a Instances,
+) -> Result<Migration<'a>> {
+    let environment = then.environment()?;
+    Ok(Migration {
+        manifest: &then.project()?.manifest,
+        text,
+        environment: &environment.name,
+        home: then.home_name()?,
+        copies: copies(then)?,
+        stores,
+        values: None,
+        instances,
+        canary: None,
+        probe: args.probe.as_deref(),
+        pause: then.poll_interval()?,
+        skip_changed: false,
+    })
+}
+
+fn tell(then: &Context, stage: Stage) {
+    then.ui.note(show::stage(stage));
+}
+
+/// What is known before anything is read.
+fn check(ctx: &Context, args: &MigrateArgs) -> Result<()> {
+    let environment = ctx.environment()?;
+    if environment.copies.is_empty() {
+        return Err(Stop::usage(format!(
+            "`{}` has no Beanstalk environment to move secrets out of",
+            environment.name
+        ))
+        .hint(format!(
+            "declare `[environments.{}.copies.web]`, or `strongroom init --from-beanstalk APP/ENV`",
+            environment.name
+        ))
+        .into());
+    }
+    if args.secret_per_key && args.to != Target::SecretsManager {
+        return Err(Stop::usage(
+            "--secret-per-key is about Secrets Manager; ssm has a parameter for each key anyway",
+        )
+        .into());
+    }
+    if let Some(address) = &args.probe {
+        web::check(address).map_err(|error| Stop::usage("--probe cannot be asked").because(error))?;
+    }
+    Ok(())
+}
+
+/// What is to be left behind, by what the places hold now.
+fn decided(ctx: &Context, args: &MigrateArgs) -> Result<Decision> {
+    let (manifest, environment) = (&ctx.project()?.manifest, ctx.environment()?);
+    let held = match &environment.home {
+        Place::Beanstalk { .. } => ctx.everything()?,
+        _ => ctx.read_home(&Reading::all())?.snapshot,
+    };
+    let mut undeclared = Snapshot::default();
+    for copy in environment.copies.values() {
+        let place = ctx.copy(copy)?;
+        let found = ctx.wait_for(async { Ok(place.walk(&[Group::undeclared()]).await?) })?;
+        for (address, entry) in found.entries {
+            undeclared.entries.entry(address).or_insert(entry);
+        }
+    }
+    let path = &ctx.project()?.path;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Stop::new(Exit::Manifest, format!("cannot read {}", path.display())).because(error)
+    })?;
+    Ok(migrate::decide((manifest.file(), &text), manifest, environment, &held, &undeclared, &args.wish())?)
+}
+
+/// The copies that get references.
+fn copies(then: &Context) -> Result<Vec<(crate::plan::Place, &CopySpec)>> {
+    Ok(then.copies()?.into_iter().map(|copy| (place_of(copy), copy)).collect())
+}
+
+fn foreseen(then: &Context, values: &Values, stores: &Stores) -> Result<Foreseen> {
+    let (manifest, spec, copies) = (&then.project()?.manifest, then.environment()?, copies(then)?);
+    let foreseen =
+        then.wait_for(async { Ok(migrate::foresee((manifest, spec), &copies, values, stores).await?) })?;
+    if let Some(first) = foreseen.unfaithful.first() {
+        let told = foreseen.unfaithful.iter();
+        let told: Vec<String> =
+            told.map(|one| format!("{} {}: {}", one.place, one.address, one.why)).collect();
+        return Err(Stop::new(Exit::Conflict, format!("the containers would see other values:\n{}", shown_lines(&told)))
+            .hint(format!("make them agree first: `strongroom status` shows what differs; change the manifest's line, or the property {}", first.address.key))
+            .into());
+    }
+    Ok(foreseen)
+}
+
+fn shown_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("  {}", shown(line))).collect::<Vec<_>>().join("\n")
+}
+
+/// Everything that will change, the manifest last.
+fn whole(then: &Context, foreseen: &Foreseen, stores: &Stores, decision: &Decision) -> Result<Plan> {
+    let text = Want::value(Secret::new(decision.text.clone())?);
+    let text = Desired::from([(ManifestFile::address(), text)]);
+    let manifest = then.wait_for(async {
+        Ok(apply::plan(ManifestFile::PLACE, stores[ManifestFile::PLACE].as_ref(), &text).await?)
+    })?;
+    Ok(foreseen.home.clone().then(foreseen.copies.clone()).then(manifest))
+}
+
+fn reported(then: &Context, command: &str, plan: &Plan, done: &Done) -> Result<Exit> {
+    then.ui
+        .note(&format!("{command}: done and read back; `strongroom undo {}` takes it back", done.operation));
+    then.say_document(command, &then.lines(plan), Some(&done.operation), &done.left)
+}
