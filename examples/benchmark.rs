@@ -47,7 +47,7 @@ fn project(keys: usize, versions: usize) -> Outcome<tempfile::TempDir> {
         "version = 1\n[project]\nname = \"bench\"\nrecipients = [\"{recipient}\"]\n[environments.local]\nhome = \"vault\"\n\
          [render.app]\nfile = \".env\"\ndialect = \"compose\"\n[groups.app.keys]\n"
     );
-    let mut section = Section { place: "vault".to_owned(), state: State::Held, records: Default::default() };
+    let mut section = Section::new("vault", State::Held, Default::default());
     let now = jiff::Timestamp::now();
     for key in 0..keys {
         manifest.push_str(&format!("KEY_{key} = {{ secret = true }}\n"));

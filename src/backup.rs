@@ -8,15 +8,19 @@
 //! <state>/<project>/<environment>/backups-5fd924ac/20260102-030405-k3x9pq.age
 //! ```
 //!
+//! A backup of a project's environment has the manifest's text too, as a section of its own place: alone it tells which
+//! property, parameter or secret each of its addresses is.
+//!
 //! The folder is that of the place which the backups were made from: two projects may have one name.
 
 use crate::document::{Document, DocumentError, Kind, Record, Section, State};
 use crate::durable;
 use crate::journal;
-use crate::name::{Address, Environment, Project};
+use crate::name::{Address, Environment, Group, Key, Project};
 use crate::plan::Place;
 use crate::seal::{self, Identities, OpenError, Recipient, SealError};
-use crate::snapshot::{Entry, Snapshot};
+use crate::secret::Secret;
+use crate::snapshot::{Entry, Setting, Snapshot};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -75,6 +79,11 @@ pub enum BackupError {
     /// What was written does not open to what was to be written; it was not kept.
     #[error("the backup does not open to what was sealed, and was not kept")]
     NotSame,
+    /// Nobody at hand could open it, where one that opens is asked for; nothing was kept.
+    #[error(
+        "no identity at hand opens what is sealed to the project's recipients, and an unproven backup is none"
+    )]
+    Unproven,
     /// Several backups start with that text.
     #[error("several backups start with `{0}`; give more of the name")]
     Ambiguous(String),
@@ -145,9 +154,19 @@ fn made(id: &str) -> Option<Timestamp> {
     time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
+/// The backups in several folders, oldest first: of an environment whose home has moved they are in that of each place.
+pub fn stored_in(folders: &[PathBuf]) -> Result<Vec<Stored>, BackupError> {
+    let mut all = Vec::new();
+    for folder in folders {
+        all.extend(stored(folder)?);
+    }
+    all.sort_by(|one: &Stored, other| one.id.cmp(&other.id));
+    Ok(all)
+}
+
 /// The file that is meant by a backup's name, the beginning of one, or a path.
-pub fn find(folder: &Path, text: &str) -> Result<PathBuf, BackupError> {
-    let mut fitting = stored(folder)?;
+pub fn find(folders: &[PathBuf], text: &str) -> Result<PathBuf, BackupError> {
+    let mut fitting = stored_in(folders)?;
     fitting.retain(|backup| backup.id.starts_with(text) && !text.is_empty());
     match fitting.as_slice() {
         [backup] => Ok(backup.path.clone()),
@@ -160,24 +179,67 @@ pub fn find(folder: &Path, text: &str) -> Result<PathBuf, BackupError> {
     }
 }
 
+/// The place of the manifest's text.
+pub const MANIFEST: &str = "manifest";
+
+/// The one address of the place of the manifest's text.
+pub fn manifest_address() -> Address {
+    Address::new(Group::own(), Key::parse("MANIFEST").expect("a key"))
+}
+
+/// What one place held, as a backup keeps it.
+#[derive(Debug)]
+pub struct Part {
+    /// The place, as plans name it.
+    pub place: Place,
+    /// What is there.
+    pub held: Snapshot,
+    /// Addresses that were looked at, and where nothing is. Of a place that was walked nobody has to say so.
+    pub absent: Vec<Address>,
+    /// Every setting of the place, raw, where it has such.
+    pub options: Option<Vec<Setting>>,
+}
+
+impl Part {
+    /// All that a place holds.
+    pub fn whole(place: impl Into<Place>, held: Snapshot) -> Part {
+        Part { place: place.into(), held, absent: Vec::new(), options: None }
+    }
+
+    /// What a place holds at these addresses, which were all looked at.
+    pub fn at(place: impl Into<Place>, addresses: &[Address], held: Snapshot) -> Part {
+        let absent = addresses.iter().filter(|address| !held.entries.contains_key(*address));
+        Part { absent: absent.cloned().collect(), ..Part::whole(place, held) }
+    }
+
+    /// The manifest's text.
+    pub fn manifest(text: Secret) -> Part {
+        let entries = [(manifest_address(), Entry::of(text))].into();
+        Part::whole(MANIFEST, Snapshot { entries, ..Snapshot::default() })
+    }
+
+    fn section(&self) -> Section {
+        let record = |entry: &Entry| Record { entry: Some(entry.clone()), ..Record::default() };
+        let present = self.held.entries.iter().map(|(address, entry)| (address.clone(), record(entry)));
+        let absent = self.absent.iter().map(|address| (address.clone(), Record::default()));
+        let section = Section::new(self.place.clone(), State::Held, absent.chain(present).collect());
+        Section { options: self.options.clone(), ..section }
+    }
+}
+
 /// The document of a backup: what each place held, home first.
 pub fn document(
     (project, environment): (&Project, &Environment),
-    places: &[(Place, Snapshot)],
+    parts: &[Part],
     now: Timestamp,
 ) -> Document {
-    let record = |entry: &Entry| Record { entry: Some(entry.clone()), ..Record::default() };
-    let section = |(place, held): &(Place, Snapshot)| {
-        let records = held.entries.iter().map(|(address, entry)| (address.clone(), record(entry))).collect();
-        Section { place: place.clone(), state: State::Held, records }
-    };
     Document {
         kind: Kind::Backup,
         project: project.to_string(),
         environment: environment.to_string(),
         created: now,
         fingerprint_key: None,
-        sections: places.iter().map(section).collect(),
+        sections: parts.iter().map(Part::section).collect(),
     }
 }
 
@@ -198,10 +260,42 @@ pub fn write(
     recipients: &[Recipient],
     identities: Option<&Identities>,
 ) -> Result<Proof, BackupError> {
+    let (staged, proof) = staged(path, document, recipients, identities)?;
+    kept(path, staged)?;
+    Ok(proof)
+}
+
+/// The same for a backup that something is about to rest on: where nobody at hand can open it, there is none.
+pub fn write_proven(
+    path: &Path,
+    document: &Document,
+    recipients: &[Recipient],
+    identities: Option<&Identities>,
+) -> Result<(), BackupError> {
+    match staged(path, document, recipients, identities)? {
+        (staged, Proof::Opened) => kept(path, staged),
+        (_, Proof::Unopened) => Err(BackupError::Unproven),
+    }
+}
+
+/// Whether a backup to these recipients could be opened again by somebody at hand. Nothing is written.
+pub fn provable(recipients: &[Recipient], identities: Option<&Identities>) -> Result<(), BackupError> {
+    let sealed = seal::seal(b"", recipients)?;
+    match identities.map(|identities| seal::open(&sealed, identities)) {
+        Some(Ok(_)) => Ok(()),
+        None | Some(Err(_)) => Err(BackupError::Unproven),
+    }
+}
+
+fn staged(
+    path: &Path,
+    document: &Document,
+    recipients: &[Recipient],
+    identities: Option<&Identities>,
+) -> Result<(durable::Staged, Proof), BackupError> {
     let plain = document.to_json();
     let sealed = seal::seal(&plain, recipients)?;
-    let written = || BackupError::io(path, "written");
-    let staged = durable::stage(path, &sealed, durable::PRIVATE).map_err(written())?;
+    let staged = durable::stage(path, &sealed, durable::PRIVATE).map_err(BackupError::io(path, "written"))?;
     let mut again = Vec::with_capacity(sealed.len());
     let mut file = staged.file();
     file.rewind().and_then(|()| file.read_to_end(&mut again)).map_err(BackupError::io(path, "read back"))?;
@@ -210,9 +304,12 @@ pub fn write(
         None | Some(Err(OpenError::WrongIdentity)) if again == sealed => Proof::Unopened,
         _ => return Err(BackupError::NotSame),
     };
-    staged.publish_new().map_err(written())?;
-    durable::flush_folder(durable::folder_of(path)).map_err(written())?;
-    Ok(proof)
+    Ok((staged, proof))
+}
+
+fn kept(path: &Path, staged: durable::Staged) -> Result<(), BackupError> {
+    staged.publish_new().map_err(BackupError::io(path, "written"))?;
+    durable::flush_folder(durable::folder_of(path)).map_err(BackupError::io(path, "written"))
 }
 
 /// Opens a backup, or a vault's file, which is read like one.
@@ -233,42 +330,56 @@ pub fn read(path: &Path, identities: Option<&Identities>) -> Result<Document, Ba
 /// What one place held.
 pub type Contents<'a> = BTreeMap<&'a Address, &'a Entry>;
 
-/// What a backup holds, place by place, home first.
-pub fn contents(document: &Document) -> Vec<(&str, Contents<'_>)> {
-    let held = document.sections.iter().filter(|section| section.state == State::Held);
-    let of_section = |section| {
-        let Section { place, records, .. }: &Section = section;
-        let entries = records.iter().filter_map(|(address, record)| Some((address, record.entry.as_ref()?)));
-        (place.as_str(), entries.collect())
+/// The sections of what the places of the world held, home first. That of the manifest is none of them.
+pub fn sections(document: &Document) -> impl Iterator<Item = &Section> {
+    document.sections.iter().filter(|section| section.state == State::Held && section.place != MANIFEST)
+}
+
+/// What is in a section.
+pub fn contents(section: &Section) -> Contents<'_> {
+    let entry = |(address, record)| {
+        let record: &Record = record;
+        Some((address, record.entry.as_ref()?))
     };
-    held.map(of_section).collect()
+    section.records.iter().filter_map(entry).collect()
 }
 
-/// What home held, under whatever name: a backup may be brought into another kind of home.
-pub fn of_home(document: &Document) -> Contents<'_> {
-    contents(document).into_iter().next().map(|(_, contents)| contents).unwrap_or_default()
+/// How many values and references a backup holds, in all places.
+pub fn count(document: &Document) -> usize {
+    sections(document).map(|section| contents(section).len()).sum()
 }
 
-/// How an address of a backup stands in home now.
+/// The manifest's text as it was, where the backup has it.
+pub fn manifest(document: &Document) -> Option<&Secret> {
+    let record = document.section(MANIFEST, State::Held)?.records.get(&manifest_address())?;
+    record.entry.as_ref()?.held.value()
+}
+
+/// How an address of a backup stands in its place now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// Home holds the same.
+    /// It is the same.
     Same,
-    /// Home holds something else.
+    /// There is something else.
     Differs,
-    /// Home holds nothing there any more.
+    /// There is nothing any more.
     Gone,
-    /// Home holds something that the backup does not know.
+    /// Something is there that was not there at the time of the backup.
     Later,
 }
 
-/// Each address of a backup and of home, with how it stands.
-pub fn compare<'a>(document: &'a Document, home: &'a Snapshot) -> BTreeMap<&'a Address, Standing> {
-    let contents = of_home(document);
-    let later = home.entries.keys().filter(|address| !contents.contains_key(address));
+/// Each address of a section and of what its place holds now, with how it stands. Of a section that tells what is
+/// absent nothing but what it tells is compared.
+pub fn compare<'a>(section: &'a Section, now: &'a Snapshot) -> BTreeMap<&'a Address, Standing> {
+    let told = |address: &Address| section.records.get(address).map(|record| record.entry.as_ref());
+    let partial = section.records.values().any(|record| record.entry.is_none());
+    let later = now.entries.keys().filter(|address| match told(address) {
+        Some(entry) => entry.is_none(),
+        None => !partial,
+    });
     let mut standings: BTreeMap<_, _> = later.map(|address| (address, Standing::Later)).collect();
-    for (address, entry) in contents {
-        let standing = match home.entries.get(address) {
+    for (address, entry) in contents(section) {
+        let standing = match now.entries.get(address) {
             None => Standing::Gone,
             Some(now) if now.held.same_as(&entry.held) => Standing::Same,
             Some(_) => Standing::Differs,
@@ -279,99 +390,4 @@ pub fn compare<'a>(document: &'a Document, home: &'a Snapshot) -> BTreeMap<&'a A
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::Secret;
-
-    fn snapshot(values: &[(&str, &str)]) -> Snapshot {
-        let entry = |value: &str| Entry::of(Secret::new(value.to_owned()).unwrap());
-        let entries = values.iter().map(|(address, value)| (address.parse().unwrap(), entry(value)));
-        Snapshot { entries: entries.collect(), ..Snapshot::default() }
-    }
-
-    fn backup(values: &[(&str, &str)]) -> Document {
-        let names = ("demo".parse().unwrap(), "local".parse().unwrap());
-        document((&names.0, &names.1), &[("vault".to_owned(), snapshot(values))], Timestamp::UNIX_EPOCH)
-    }
-
-    #[test]
-    fn a_backup_is_opened_before_it_has_its_name_and_reads_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let (me, path) = (Identities::generate(), folder.path().join("b.age"));
-        let made = backup(&[("app/A", "1")]);
-        assert_eq!(write(&path, &made, &me.recipients(), Some(&me)).unwrap(), Proof::Opened);
-        assert_eq!(read(&path, Some(&me)).unwrap().to_json(), made.to_json());
-        assert!(matches!(read(&path, None), Err(BackupError::NoIdentity { .. })));
-        let stranger = Identities::generate();
-        let opened = read(&path, Some(&stranger)).unwrap_err();
-        assert!(matches!(opened, BackupError::Open { source: OpenError::WrongIdentity, .. }));
-    }
-
-    #[test]
-    fn what_nobody_at_hand_can_open_is_written_and_said_to_be_unproven() {
-        let folder = tempfile::tempdir().unwrap();
-        let (theirs, mine) = (Identities::generate(), Identities::generate());
-        let made = backup(&[("app/A", "1")]);
-        for (name, identities) in [("a.age", None), ("b.age", Some(&mine))] {
-            let path = folder.path().join(name);
-            assert_eq!(write(&path, &made, &theirs.recipients(), identities).unwrap(), Proof::Unopened);
-            assert!(read(&path, Some(&theirs)).is_ok());
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_there_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let (me, path) = (Identities::generate(), folder.path().join("b.age"));
-        std::fs::write(&path, "precious").unwrap();
-        let error = write(&path, &backup(&[]), &me.recipients(), Some(&me)).unwrap_err();
-        assert!(
-            matches!(error, BackupError::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
-        );
-        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_backup_is_found_by_the_beginning_of_its_name_and_tells_when_it_was_made() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in
-            ["20260102-030405-aaaaaa.age", "20260102-030406-bbbbbb.age", "other.age", ".x.strongroom-tmp"]
-        {
-            std::fs::write(folder.path().join(name), "x").unwrap();
-        }
-        let all = stored(folder.path()).unwrap();
-        assert_eq!(all.len(), 2);
-        assert_eq!(all[0].made.to_string(), "2026-01-02T03:04:05Z");
-        assert_eq!(find(folder.path(), "20260102-030406").unwrap(), all[1].path);
-        assert!(matches!(find(folder.path(), "2026"), Err(BackupError::Ambiguous(_))));
-        assert!(matches!(find(folder.path(), "2027"), Err(BackupError::Unknown(_))));
-        assert!(matches!(find(folder.path(), ""), Err(BackupError::Unknown(_))));
-    }
-
-    #[test]
-    fn each_address_is_the_same_or_differs_or_is_gone_or_came_later() {
-        let document = backup(&[("app/A", "1"), ("app/B", "2"), ("app/C", "3")]);
-        let home = snapshot(&[("app/A", "1"), ("app/B", "x"), ("app/D", "4")]);
-        let standings: Vec<_> = compare(&document, &home).into_values().collect();
-        assert_eq!(standings, [Standing::Same, Standing::Differs, Standing::Gone, Standing::Later]);
-    }
-
-    #[test]
-    fn each_place_has_a_folder_of_its_own_that_the_system_can_name_too() {
-        let names = ("demo".parse().unwrap(), "local".parse().unwrap());
-        let of = |location| folder(Path::new("/state"), &names.0, &names.1, location);
-        // `printf %s abc | sha256sum` begins so.
-        assert_eq!(of("abc"), Path::new("/state/demo/local/backups-ba7816bf"));
-        assert_ne!(of("vault /a/.strongroom/local.age"), of("vault /b/.strongroom/local.age"));
-    }
-
-    #[test]
-    fn an_operations_snapshot_is_no_backup() {
-        let folder = tempfile::tempdir().unwrap();
-        let (me, path) = (Identities::generate(), folder.path().join("plan-1.age"));
-        let document = Document { kind: Kind::Operation, ..backup(&[]) };
-        write(&path, &document, &me.recipients(), Some(&me)).unwrap();
-        assert!(matches!(read(&path, Some(&me)), Err(BackupError::OfOperation { .. })));
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
 //! The sealed snapshot document: one schema for the vault, for backups and for operations.
 //!
 //! Owns the JSON inside the age file (`{"format": "strongroom/snapshot", "version": 1, …}`), so that `age -d | jq` reads
-//! it on a day when strongroom is not there. It never encrypts and never touches a file. The only place where a value is
-//! turned into JSON to be kept.
+//! it on a day when strongroom is not there. It never encrypts and never touches a file. Members are only ever added: what
+//! an older strongroom does not know it passes over, and what an older one wrote is read.
 //!
 //! ```json
 //! {"format": "strongroom/snapshot", "version": 1, "kind": "vault", "project": "dev-app", "environment": "local",
@@ -13,16 +13,25 @@
 //! ```
 //!
 //! An entry without `value` and without `reference` says that nothing is (or was) at that address.
+//!
+//! A section of an Elastic Beanstalk environment has its settings a second time, raw, as the `aws` program takes them:
+//!
+//! ```json
+//! {"place": "beanstalk:web", "state": "held", "entries": {"app/TOKEN": {"value": "…"}}, "options": [
+//!    {"Namespace": "aws:elasticbeanstalk:application:environment", "OptionName": "TOKEN", "Value": "…"}]}
+//! ```
+
+mod wire;
 
 use crate::name::Address;
-use crate::secret::{FingerprintKey, InvalidValue, Secret};
-use crate::snapshot::{Attributes, Entry, Held, Past, Version};
+use crate::secret::FingerprintKey;
+use crate::snapshot::{Entry, Past, Setting, Version};
 use jiff::Timestamp;
-use serde::de::{Deserializer, Error as _};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
-use zeroize::{Zeroize, Zeroizing};
+use wire::WireDocument;
+use zeroize::Zeroizing;
 
 const FORMAT: &str = "strongroom/snapshot";
 const VERSION: u64 = 1;
@@ -77,6 +86,16 @@ pub struct Section {
     pub state: State,
     /// What is at each address.
     pub records: BTreeMap<Address, Record>,
+    /// Every setting of the place as the place spells it, under whatever name; `None` where it has no such words, or an
+    /// older strongroom made the document.
+    pub options: Option<Vec<Setting>>,
+}
+
+impl Section {
+    /// A section of a place that has nothing but what is at addresses.
+    pub fn new(place: impl Into<String>, state: State, records: BTreeMap<Address, Record>) -> Section {
+        Section { place: place.into(), state, records, options: None }
+    }
 }
 
 /// One address with its past.
@@ -123,18 +142,9 @@ impl Document {
 
     /// The JSON text, to be sealed at once.
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
-        let wire = WireDocument {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            kind: self.kind,
-            project: self.project.clone(),
-            environment: self.environment.clone(),
-            created: self.created.to_string(),
-            fingerprint_key: self.fingerprint_key.as_ref().map(WireKey::of),
-            sections: self.sections.iter().map(WireSection::of).collect(),
-        };
         let mut text = Wiped(Zeroizing::new(Vec::with_capacity(4096)));
-        serde_json::to_writer(&mut text, &wire).expect("a document of strings always serialises");
+        serde_json::to_writer(&mut text, &WireDocument::of(self))
+            .expect("a document of strings always serialises");
         text.0
     }
 
@@ -182,190 +192,10 @@ impl io::Write for Wiped {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct WireDocument {
-    format: String,
-    version: u64,
-    kind: Kind,
-    project: String,
-    environment: String,
-    created: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fingerprint_key: Option<WireKey>,
-    sections: Vec<WireSection>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireSection {
-    place: String,
-    state: State,
-    entries: BTreeMap<String, WireEntry>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireEntry {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    value: Option<WireValue>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reference: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    modified: Option<String>,
-    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
-    attributes: Attributes,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    history: Vec<WirePast>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WirePast {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    value: Option<WireValue>,
-    version: String,
-    modified: String,
-}
-
-/// A value on its way to or from the JSON text; exists nowhere else.
-struct WireValue(Secret);
-
-impl Serialize for WireValue {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose())
-    }
-}
-
-impl<'de> Deserialize<'de> for WireValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<WireValue, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Secret::new(text).map(WireValue).map_err(|error: InvalidValue| D::Error::custom(error))
-    }
-}
-
-/// A fingerprint key as 64 hexadecimal digits.
-struct WireKey(FingerprintKey);
-
-impl WireKey {
-    fn of(key: &FingerprintKey) -> WireKey {
-        WireKey(key.clone())
-    }
-}
-
-impl Serialize for WireKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text: String = self.0.expose().iter().map(|byte| format!("{byte:02x}")).collect();
-        let result = serializer.serialize_str(&text);
-        text.zeroize();
-        result
-    }
-}
-
-impl<'de> Deserialize<'de> for WireKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<WireKey, D::Error> {
-        let text = Zeroizing::new(String::deserialize(deserializer)?);
-        let bad = || D::Error::custom("a fingerprint key is 64 hexadecimal digits");
-        let mut key = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(bad());
-        }
-        for (index, byte) in key.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| bad())?;
-        }
-        Ok(WireKey(FingerprintKey::new(key)))
-    }
-}
-
-impl WireSection {
-    fn of(section: &Section) -> WireSection {
-        let entries =
-            section.records.iter().map(|(address, record)| (address.to_string(), WireEntry::of(record)));
-        WireSection { place: section.place.clone(), state: section.state, entries: entries.collect() }
-    }
-
-    fn into_section(self) -> Result<Section, DocumentError> {
-        let mut records = BTreeMap::new();
-        for (address, entry) in self.entries {
-            let address = address.parse().map_err(|_| invalid())?;
-            records.insert(address, entry.into_record()?);
-        }
-        Ok(Section { place: self.place, state: self.state, records })
-    }
-}
-
-impl WireEntry {
-    fn of(record: &Record) -> WireEntry {
-        let (mut value, mut reference, mut version, mut modified) = (None, None, None, None);
-        let mut attributes = Attributes::new();
-        if let Some(entry) = &record.entry {
-            match &entry.held {
-                Held::Value(secret) => value = Some(WireValue(secret.clone())),
-                Held::Reference(name) => reference = Some(name.clone()),
-            }
-            version = entry.version.as_ref().map(|version| version.0.clone());
-            modified = entry.modified.map(|at| at.to_string());
-            attributes = entry.attributes.clone();
-        } else if let Some((at_version, at)) = &record.absent_since {
-            version = Some(at_version.0.clone());
-            modified = Some(at.to_string());
-        }
-        let history = record.history.iter().map(|past| WirePast {
-            value: past.value.clone().map(WireValue),
-            version: past.version.0.clone(),
-            modified: past.modified.to_string(),
-        });
-        WireEntry { value, reference, version, modified, attributes, history: history.collect() }
-    }
-
-    fn into_record(self) -> Result<Record, DocumentError> {
-        let modified = self.modified.as_deref().map(timestamp).transpose()?;
-        let version = self.version.map(Version);
-        let held = match (self.value, self.reference) {
-            (Some(_), Some(_)) => return Err(invalid()),
-            (Some(value), None) => Some(Held::Value(value.0)),
-            (None, Some(name)) => Some(Held::Reference(name)),
-            (None, None) => None,
-        };
-        let mut record = Record::default();
-        match held {
-            Some(held) => {
-                record.entry =
-                    Some(Entry { held, version, modified, attributes: self.attributes, arn: None });
-            }
-            None => record.absent_since = version.zip(modified),
-        }
-        for past in self.history {
-            let (version, modified) = (Version(past.version), timestamp(&past.modified)?);
-            record.history.push(Past { value: past.value.map(|value| value.0), version, modified });
-        }
-        Ok(record)
-    }
-}
-
-impl WireDocument {
-    fn into_document(self) -> Result<Document, DocumentError> {
-        Ok(Document {
-            kind: self.kind,
-            project: self.project,
-            environment: self.environment,
-            created: timestamp(&self.created)?,
-            fingerprint_key: self.fingerprint_key.map(|key| key.0),
-            sections: self.sections.into_iter().map(WireSection::into_section).collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-/// What the JSON grammar allows and the format does not, such as an address that is none: it has no position of its own.
-fn invalid() -> DocumentError {
-    DocumentError::Malformed { line: 1, column: 1 }
-}
-
-fn timestamp(text: &str) -> Result<Timestamp, DocumentError> {
-    text.parse().map_err(|_| invalid())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn document() -> Document {
         let mut entry = Entry::of(Secret::new("line\n\"quoted\" é".to_owned()).unwrap());
@@ -387,7 +217,7 @@ mod tests {
             environment: "local".to_owned(),
             created: Timestamp::UNIX_EPOCH,
             fingerprint_key: Some(FingerprintKey::new([7; 32])),
-            sections: vec![Section { place: "vault".to_owned(), state: State::Before, records }],
+            sections: vec![Section::new("vault", State::Before, records)],
         }
     }
 
@@ -399,6 +229,31 @@ mod tests {
         let section = again.section("vault", State::Before).unwrap();
         let entry = section.records[&"app/KEY".parse().unwrap()].entry.as_ref().unwrap();
         assert_eq!(entry.held.value().unwrap().expose(), "line\n\"quoted\" é");
+    }
+
+    #[test]
+    fn settings_are_kept_in_the_very_words_that_the_aws_program_takes() {
+        let value = Secret::new("a\n\"b\"".to_owned()).unwrap();
+        let setting = Setting { namespace: "n:s".to_owned(), name: "my-prop".to_owned(), value };
+        let mut document = document();
+        document.sections[0].options = Some(vec![setting]);
+        let text = document.to_json();
+        let json: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let expected =
+            serde_json::json!([{"Namespace": "n:s", "OptionName": "my-prop", "Value": "a\n\"b\""}]);
+        assert_eq!(json["sections"][0]["options"], expected);
+        let again = Document::from_json(&text).unwrap();
+        assert_eq!(again.to_json().as_slice(), text.as_slice());
+    }
+
+    /// What an older strongroom wrote has no `options`; what a later one adds is passed over.
+    #[test]
+    fn members_that_are_not_there_or_not_known_are_no_obstacle() {
+        let text = br#"{"format": "strongroom/snapshot", "version": 1, "kind": "backup", "project": "p",
+            "environment": "e", "created": "2026-01-02T03:04:05Z", "later": [1], "sections": [
+            {"place": "vault", "state": "held", "later": {}, "entries": {"app/A": {"value": "x", "later": 1}}}]}"#;
+        let section = &Document::from_json(text).unwrap().sections[0];
+        assert!(section.options.is_none() && section.records.len() == 1);
     }
 
     #[test]

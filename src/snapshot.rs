@@ -91,6 +91,25 @@ impl Entry {
     }
 }
 
+/// One setting of a place as the place itself spells it, under whatever name: what is kept beside the entries so that it
+/// can be put back by the place's own tools too.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The place's word for the family of settings.
+    pub namespace: String,
+    /// Its name, which need not be one that a key can have.
+    pub name: String,
+    /// What it is set to.
+    pub value: Secret,
+}
+
+impl Setting {
+    /// Whether both set the same to the same.
+    pub fn same_as(&self, other: &Setting) -> bool {
+        self.namespace == other.namespace && self.name == other.name && self.value.same_as(&other.value)
+    }
+}
+
 /// An earlier state of an address, as a place's history tells it.
 #[derive(Debug, Clone)]
 pub struct Past {

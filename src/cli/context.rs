@@ -147,6 +147,28 @@ impl Context {
         Ok(self.project.get_or_init(|| project))
     }
 
+    /// Whether there is no manifest: the file that was named does not exist, or none is here or in a folder above.
+    pub(super) fn lacks_manifest(&self) -> Result<bool> {
+        if self.project.get().is_some() {
+            return Ok(false);
+        }
+        match self.named_manifest() {
+            Some(path) => Ok(!path.exists()),
+            None => Ok(nearest_manifest()?.is_none()),
+        }
+    }
+
+    /// Where there is no manifest, works with this text as if it stood where one would be looked for, and with this
+    /// environment where none was named. Nothing is written.
+    pub(super) fn adopt(&mut self, text: &str, environment: &str) -> Result<()> {
+        let path = self.named_manifest().unwrap_or(Path::new(MANIFEST)).to_owned();
+        self.project = OnceCell::from(Project::of(path, text)?);
+        if self.named_environment().is_none() {
+            self.globals.environment = Some(environment.to_owned());
+        }
+        Ok(())
+    }
+
     /// The environment that was named, or the one that the manifest takes for granted.
     pub(super) fn environment(&self) -> Result<&EnvironmentSpec> {
         let manifest = &self.project()?.manifest;
@@ -255,7 +277,7 @@ impl Project {
     pub(super) fn open(config: Option<&Path>) -> Result<Project> {
         let path = match config {
             Some(path) => path.to_owned(),
-            None => nearest_manifest()?,
+            None => nearest_manifest()?.ok_or_else(no_manifest)?,
         };
         let shown = path.display().to_string();
         debug!(manifest = %shown);
@@ -266,7 +288,12 @@ impl Project {
             let offset = error.valid_up_to();
             Stop::new(Exit::Manifest, format!("{shown} is not UTF-8 from byte {offset} on"))
         })?;
-        let manifest = Arc::new(Manifest::parse(&shown, text)?);
+        Project::of(path, text)
+    }
+
+    /// The project of a manifest with this text, at this path.
+    fn of(path: PathBuf, text: &str) -> Result<Project> {
+        let manifest = Arc::new(Manifest::parse(&path.display().to_string(), text)?);
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
@@ -276,13 +303,13 @@ impl Project {
 }
 
 /// The nearest manifest upwards, named from the working folder on: `../strongroom.toml`.
-fn nearest_manifest() -> Result<PathBuf> {
+fn nearest_manifest() -> Result<Option<PathBuf>> {
     let here = env::current_dir()
         .map_err(|error| Stop::new(Exit::Manifest, "cannot tell the working folder").because(error))?;
     let mut path = PathBuf::new();
     for folder in here.ancestors() {
         match fs::metadata(folder.join(MANIFEST)) {
-            Ok(_) => return Ok(path.join(MANIFEST)),
+            Ok(_) => return Ok(Some(path.join(MANIFEST))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.push(".."),
             Err(error) => {
                 let shown = path.join(MANIFEST).display().to_string();
@@ -292,11 +319,13 @@ fn nearest_manifest() -> Result<PathBuf> {
             }
         }
     }
-    Err(Stop::new(Exit::Manifest, format!("there is no {MANIFEST} here or in a folder above"))
-        .hint(
-            "`strongroom init` makes one; or go to the project's folder, or name the file with --config FILE",
-        )
-        .into())
+    Ok(None)
+}
+
+fn no_manifest() -> Stop {
+    Stop::new(Exit::Manifest, format!("there is no {MANIFEST} here or in a folder above")).hint(
+        "`strongroom init` makes one; or go to the project's folder, or name the file with --config FILE",
+    )
 }
 
 /// A folder of ours under one that XDG names; a relative one is to be ignored, says its specification.

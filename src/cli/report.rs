@@ -275,6 +275,10 @@ fn of_backup(error: &BackupError) -> Option<(Exit, Vec<String>)> {
         BackupError::Seal(SealError::NoRecipient) => {
             (Exit::Failed, "name who may open it: `strongroom recipients add age1…`")
         }
+        BackupError::Unproven => (
+            Exit::Denied,
+            "be a recipient yourself (`strongroom recipients add` with your public key), or point STRONGROOM_IDENTITY to an identity that is one",
+        ),
         BackupError::OfOperation { .. } => {
             (Exit::Failed, "`strongroom resume` and `strongroom undo` work with those")
         }

@@ -324,10 +324,8 @@ impl Operation {
             sections.entry((place.as_str(), false)).or_default().insert(change.address.clone(), before);
             sections.entry((place.as_str(), true)).or_default().insert(change.address.clone(), after);
         }
-        let section = |((place, after), records): ((&str, bool), _)| Section {
-            place: place.to_owned(),
-            state: if after { State::After } else { State::Before },
-            records,
+        let section = |((place, after), records): ((&str, bool), _)| {
+            Section::new(place, if after { State::After } else { State::Before }, records)
         };
         Document {
             kind: Kind::Operation,

@@ -192,7 +192,7 @@ impl Vault {
         });
         if document.sections.is_empty() {
             let records = BTreeMap::new();
-            document.sections.push(Section { place: "vault".to_owned(), state: State::Held, records });
+            document.sections.push(Section::new("vault", State::Held, records));
         }
         let records = &mut document.sections[0].records;
         unchanged_since(&self.location(), changes, |address| records.get(address)?.entry.as_ref())?;

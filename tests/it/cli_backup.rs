@@ -136,10 +136,10 @@ fn a_restore_brings_back_what_was_and_leaves_what_came_later() {
     let verify = env.run(&format!("-e local backup verify {id}"));
     assert_eq!(
         verify.stdout,
-        "ADDRESS               HOME\n\
-         app/MODE              came after the backup\n\
-         app/TOKEN             has another value now\n\
-         xero/1/client_secret  has none now\n"
+        "ADDRESS               PLACE  NOW\n\
+         app/MODE              vault  came after the backup\n\
+         app/TOKEN             vault  has another value now\n\
+         xero/1/client_secret  vault  has none now\n"
     );
     let output = env.run(&format!("-e local backup restore {id} --yes"));
     assert!(output.stderr.contains("1 value came after the backup and will stay"), "{}", output.stderr);
@@ -194,7 +194,7 @@ fn a_damaged_vault_comes_back_from_a_backup_or_from_its_own_older_copy() {
     fs::copy(env.path(".strongroom/local.age"), env.path("older.age")).unwrap();
     env.write(".strongroom/local.age", "damaged");
     let verify = env.run(&format!("-e local backup verify {id}"));
-    assert!(verify.stderr.contains("warning: it is not compared with home"), "{}", verify.stderr);
+    assert!(verify.stderr.contains("warning: it is not compared with vault"), "{}", verify.stderr);
     verify.success();
     let stderr = env.run(&format!("-e local backup restore {id} --yes")).failure(1);
     assert!(stderr.contains("strongroom -e local backup"), "{stderr}");

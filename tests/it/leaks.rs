@@ -16,7 +16,7 @@ use strongroom::name::Address;
 use strongroom::plan::{Desired, Want, diff};
 use strongroom::seal::Identities;
 use strongroom::secret::{FingerprintKey, Secret};
-use strongroom::snapshot::{Entry, Past, Snapshot, Unit, Version};
+use strongroom::snapshot::{Entry, Past, Setting, Snapshot, Unit, Version};
 
 /// Its first letters survive URL, JSON, shell and `Debug` escapes; the rest does not.
 const CANARY: &str = "kAnArIe5d\"9e/\\+é";
@@ -401,10 +401,10 @@ fn debug_of_what_holds_values_tells_none() {
     let past =
         Past { value: Some(secret()), version: Version("1".to_owned()), modified: Timestamp::UNIX_EPOCH };
     let record = Record { entry: Some(Entry::of(secret())), absent_since: None, history: vec![past] };
+    let setting = Setting { namespace: "n".to_owned(), name: "TOKEN".to_owned(), value: secret() };
     let section = Section {
-        place: "vault".to_owned(),
-        state: State::Held,
-        records: [(address.clone(), record)].into(),
+        options: Some(vec![setting]),
+        ..Section::new("vault", State::Held, [(address.clone(), record)].into())
     };
     let document = Document {
         kind: Kind::Vault,

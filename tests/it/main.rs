@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod aws;
+mod backup_aws;
 mod bad_input;
 mod beanstalk;
 mod cli_backup;

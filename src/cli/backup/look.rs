@@ -4,9 +4,11 @@ use super::super::context::Context;
 use super::super::operations::moment;
 use super::super::report::{Exit, Report, Stop};
 use super::super::table::{Cell, Table, Tone};
-use super::super::ui::plural;
-use super::{called, origin};
+use super::super::ui::{plural, shown};
+use super::{Opened, called, origin};
 use crate::backup::{self, Standing, Stored};
+use crate::document::Document;
+use crate::name::{Address, Group};
 use crate::snapshot::Held;
 use anyhow::Result;
 use clap::{Args, ValueHint};
@@ -25,22 +27,24 @@ pub(super) struct ListArgs {}
 #[command(after_help = "\
 Examples:
   strongroom backup show 20260102-030405-k3x9pq
-  strongroom backup show ./prod.age")]
+  strongroom backup show ./prod.age
+
+A file can be looked into in a folder without a strongroom.toml.")]
 pub(super) struct ShowArgs {
     /// A backup's name, the beginning of it, or a file
     #[arg(value_name = "ID|FILE", value_hint = ValueHint::FilePath)]
     backup: String,
 }
 
-/// Open a backup, count it, and compare it with what home holds now
+/// Open a backup, count it, and compare it with what its places hold now
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   strongroom backup verify 20260102-030405-k3x9pq
   strongroom backup verify ./prod.age
 
-Ends with 0 where it opens and is whole. That home has moved on since is told, and is no
-failure.")]
+Ends with 0 where it opens and is whole. That a place has moved on since is told, and is no
+failure. In a folder without a strongroom.toml the manifest in the backup is taken.")]
 pub(super) struct VerifyArgs {
     /// A backup's name, the beginning of it, or a file
     #[arg(value_name = "ID|FILE", value_hint = ValueHint::FilePath)]
@@ -91,7 +95,7 @@ fn listed(stored: &[Stored]) -> (Table, Vec<ListedRow>) {
 }
 
 pub(super) fn list(ctx: &Context, _args: &ListArgs) -> Result<Exit> {
-    let (table, backups) = listed(&backup::stored(&ctx.backups()?)?);
+    let (table, backups) = listed(&backup::stored_in(&ctx.backup_folders()?)?);
     if ctx.ui.json() {
         ctx.ui.document("backups", &Listed { backups })?;
     } else if backups.is_empty() {
@@ -108,6 +112,8 @@ struct Shown<'a> {
     environment: &'a str,
     made: String,
     values: Vec<ShownRow>,
+    /// What is in it beside values at addresses.
+    beside: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -120,32 +126,39 @@ struct ShownRow {
     fingerprint: Option<String>,
 }
 
-pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<Exit> {
-    let (_, document) = ctx.backup(&args.backup)?;
+pub(super) fn show(ctx: &mut Context, args: &ShowArgs) -> Result<Exit> {
+    let document = ctx.backup(&args.backup)?.document;
     let key = ctx.fingerprint_key();
-    let contents = backup::contents(&document);
-    let entries =
-        contents.iter().flat_map(|(place, held)| held.iter().map(move |(at, entry)| (*place, *at, *entry)));
-    let values = entries.map(|(place, address, entry)| ShownRow {
-        address: address.to_string(),
-        place: place.to_owned(),
-        version: entry.version.as_ref().map(ToString::to_string),
-        modified: entry.modified.map(moment),
-        fingerprint: match &entry.held {
-            Held::Value(value) => Some(value.fingerprint(&key).to_string()),
-            Held::Reference(_) => None,
-        },
-    });
+    let of_section = |section| backup::contents(section).into_iter().map(move |entry| (section, entry));
+    let values =
+        backup::sections(&document).flat_map(of_section).map(|(section, (address, entry))| ShownRow {
+            address: address.to_string(),
+            place: section.place.clone(),
+            version: entry.version.as_ref().map(ToString::to_string),
+            modified: entry.modified.map(moment),
+            fingerprint: match &entry.held {
+                Held::Value(value) => Some(value.fingerprint(&key).to_string()),
+                Held::Reference(_) => None,
+            },
+        });
     let values: Vec<ShownRow> = values.collect();
     if ctx.ui.json() {
         let (project, environment) = (document.project.as_str(), document.environment.as_str());
         ctx.ui.document(
             "backup-contents",
-            &Shown { project, environment, made: moment(document.created), values },
+            &Shown {
+                project,
+                environment,
+                made: moment(document.created),
+                values,
+                beside: beside(&document),
+            },
         )?;
         return Ok(Exit::Done);
     }
-    ctx.ui.note(&format!("{}: {}", origin(&document), plural(values.len(), "value")));
+    let count = plural(values.len(), "value");
+    let beside: String = beside(&document).iter().map(|what| format!(", {what}")).collect();
+    ctx.ui.note(&format!("{}: {count}{beside}", origin(&document)));
     let mut table = Table::new(["address", "place", "version", "written", "fingerprint"]);
     for row in &values {
         let or_empty = |text: &Option<String>| Cell::plain(text.as_deref().unwrap_or_default());
@@ -156,6 +169,15 @@ pub(super) fn show(ctx: &Context, args: &ShowArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// What a backup has beside values at addresses: `24 settings of beanstalk:web`, `the manifest`.
+fn beside(document: &Document) -> Vec<String> {
+    let options = backup::sections(document).filter_map(|section| {
+        let count = plural(section.options.as_ref()?.len(), "setting");
+        Some(format!("{count} of {}", shown(&section.place)))
+    });
+    options.chain(backup::manifest(document).map(|_| "the manifest".to_owned())).collect()
+}
+
 #[derive(Serialize)]
 struct Verified<'a> {
     backup: &'a str,
@@ -163,22 +185,24 @@ struct Verified<'a> {
     environment: &'a str,
     made: String,
     values: usize,
-    /// None where home could not be read, or is another environment's.
+    /// None where no place could be read, or it is another environment's.
     compared: Option<Vec<Compared>>,
 }
 
 #[derive(Serialize)]
 struct Compared {
     address: String,
-    home: &'static str,
+    place: String,
+    /// How it stands there.
+    now: &'static str,
 }
 
-pub(super) fn verify(ctx: &Context, args: &VerifyArgs) -> Result<Exit> {
-    let (path, document) = ctx.backup(&args.backup)?;
-    let values = backup::contents(&document).iter().map(|(_, held)| held.len()).sum();
+pub(super) fn verify(ctx: &mut Context, args: &VerifyArgs) -> Result<Exit> {
+    let Opened { path, document, .. } = ctx.backup(&args.backup)?;
+    let values = backup::count(&document);
     let name = called(&path);
     let compared = match ctx.is_ours(&document)? {
-        true => compared(ctx, &document),
+        true => compared(ctx, &document)?,
         false => None,
     };
     if ctx.ui.json() {
@@ -195,22 +219,30 @@ pub(super) fn verify(ctx: &Context, args: &VerifyArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Against home, where that can be read: the day on which a vault is damaged is the day on which backups are verified.
-fn compared(ctx: &Context, document: &crate::document::Document) -> Option<Vec<Compared>> {
-    match ctx.everything() {
-        Ok(held) => {
-            let row = |(address, standing): (&crate::name::Address, Standing)| Compared {
-                address: address.to_string(),
-                home: word(standing),
-            };
-            Some(backup::compare(document, &held).into_iter().map(row).collect())
-        }
-        Err(error) => {
-            let report = Report::of(&error);
-            ctx.ui.warning(&format!("it is not compared with home: {}", report.message));
-            None
+/// Against each place, where that can be read: the day on which a vault is damaged is the day on which backups are
+/// verified. Nothing where no place can be.
+fn compared(ctx: &Context, document: &Document) -> Result<Option<Vec<Compared>>> {
+    let mut rows = None;
+    for belonging in ctx.belonging(document, true)?.0 {
+        match ctx.now_of(&belonging) {
+            Ok(now) => {
+                let standings = backup::compare(belonging.section, &now.held).into_iter();
+                // The tool's own property tells what was deployed, and is nobody's value.
+                let values = standings.filter(|(address, _)| address.group != Group::own());
+                let row = |(address, standing): (&Address, Standing)| Compared {
+                    address: address.to_string(),
+                    place: belonging.place.clone(),
+                    now: word(standing),
+                };
+                rows.get_or_insert_with(Vec::new).extend(values.map(row));
+            }
+            Err(error) => {
+                let (place, report) = (shown(&belonging.place), Report::of(&error));
+                ctx.ui.warning(&format!("it is not compared with {place}: {}", report.message));
+            }
         }
     }
+    Ok(rows)
 }
 
 fn word(standing: Standing) -> &'static str {
@@ -223,18 +255,18 @@ fn word(standing: Standing) -> &'static str {
 }
 
 fn tell(ctx: &Context, compared: &[Compared]) -> Result<()> {
-    let mut table = Table::new(["address", "home"]);
-    let off: Vec<&Compared> = compared.iter().filter(|row| row.home != word(Standing::Same)).collect();
+    let mut table = Table::new(["address", "place", "now"]);
+    let off: Vec<&Compared> = compared.iter().filter(|row| row.now != word(Standing::Same)).collect();
     for row in &off {
-        let (text, tone) = match row.home {
+        let (text, tone) = match row.now {
             "differs" => ("has another value now", Tone::Notable),
             "gone" => ("has none now", Tone::Bad),
             _ => ("came after the backup", Tone::Faint),
         };
-        table.row([Cell::plain(&row.address), Cell::new(text, tone)]);
+        table.row([Cell::plain(&row.address), Cell::plain(&row.place), Cell::new(text, tone)]);
     }
     if off.is_empty() {
-        ctx.ui.note("home holds the same now");
+        ctx.ui.note("the same is there now");
         return Ok(());
     }
     ctx.ui.table(&table)
@@ -247,7 +279,7 @@ struct Pruned {
 }
 
 pub(super) fn prune(ctx: &Context, args: &PruneArgs) -> Result<Exit> {
-    let stored = backup::stored(&ctx.backups()?)?;
+    let stored = backup::stored_in(&ctx.backup_folders()?)?;
     let surplus = stored.len().saturating_sub(args.keep as usize);
     let going = &stored[..surplus];
     let (table, removed) = listed(going);

@@ -1,33 +1,29 @@
 //! `backup`: sealed snapshots of home, made, listed, looked into, proven, brought back and removed.
 //!
-//! Owns what is typed and told; files are [`crate::backup`]'s. What is brought back goes through the one story of a
-//! change, like everything that writes into a place.
+//! Owns which folders and files are meant; files are [`crate::backup`]'s. What is brought back goes through the one
+//! story of a change, like everything that writes into a place.
 
+mod belonging;
+mod create;
 mod look;
 mod restore;
 
 use super::context::Context;
 use super::operations::moment;
-use super::places::place_of;
-use super::report::{Exit, Stop};
-use super::ui::{plural, shown};
-use crate::backup::{self, Proof};
-use crate::desired::Revision;
+use super::report::Exit;
+use super::ui::shown;
+use crate::backup;
 use crate::document::Document;
-use crate::name::Group;
-use crate::plan::Place;
-use crate::snapshot::Snapshot;
 use anyhow::Result;
-use clap::{Args, Subcommand, ValueHint};
-use serde::Serialize;
+use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 
 /// Keep sealed snapshots of home and its copies, and bring values back from them
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A backup is one age file with every value that home holds in the manifest's groups, and what its
-copies hold, sealed to the project's recipients; `age -d` opens it too. The history of a value is
-not in it. A copy of a vault's file is read like a backup.")]
+A backup is one age file with every value that home holds in the manifest's groups, what its
+copies hold, and the manifest, sealed to the project's recipients; `age -d` opens it too. The
+history of a value is not in it. A copy of a vault's file is read like a backup.")]
 pub(super) struct BackupArgs {
     #[command(subcommand)]
     verb: Verb,
@@ -35,7 +31,7 @@ pub(super) struct BackupArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Create(CreateArgs),
+    Create(create::CreateArgs),
     List(look::ListArgs),
     Show(look::ShowArgs),
     Verify(look::VerifyArgs),
@@ -45,7 +41,7 @@ enum Verb {
 
 pub(super) fn run(ctx: &mut Context, args: &BackupArgs) -> Result<Exit> {
     match &args.verb {
-        Verb::Create(args) => create(ctx, args),
+        Verb::Create(args) => create::create(ctx, args),
         Verb::List(args) => look::list(ctx, args),
         Verb::Show(args) => look::show(ctx, args),
         Verb::Verify(args) => look::verify(ctx, args),
@@ -54,124 +50,54 @@ pub(super) fn run(ctx: &mut Context, args: &BackupArgs) -> Result<Exit> {
     }
 }
 
-/// Seal what home holds now into a new backup
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  strongroom backup create
-  strongroom -e prod backup create -o /mnt/safe/prod.age
-
-The file is opened again and compared before it has its name.")]
-struct CreateArgs {
-    /// Write this file, which must not be there yet, instead of one in the state folder
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    output: Option<PathBuf>,
-}
-
-#[derive(Serialize)]
-struct Created {
-    id: Option<String>,
-    file: String,
-    values: usize,
-    dry_run: bool,
-    /// Whether it was opened again.
-    verified: bool,
-}
-
-fn create(ctx: &Context, args: &CreateArgs) -> Result<Exit> {
-    let project = &ctx.project()?.manifest.project();
-    let environment = &ctx.environment()?.name;
-    let places = ctx.every_place()?;
-    let values: usize = places.iter().map(|(_, held)| held.entries.len()).sum();
-    if values == 0 {
-        let location = ctx.home()?.location();
-        return Err(Stop::new(
-            Exit::Failed,
-            format!("there is nothing to back up: {location} holds no value"),
-        )
-        .into());
-    }
-    let now = ctx.clock()();
-    let (id, path) = match &args.output {
-        Some(path) => (None, path.clone()),
-        None => {
-            let (id, path) = backup::new_file(&ctx.backups()?, super::context::random_bytes(), now);
-            (Some(id), path)
-        }
-    };
-    let file = path.display().to_string();
-    let mut created = Created { id, file, values, dry_run: ctx.dry_run(), verified: false };
-    if ctx.dry_run() {
-        ctx.ui.note(&format!("dry run: {} would be sealed; nothing was written", plural(values, "value")));
-        return said(ctx, &created);
-    }
-    if args.output.is_none() {
-        let folder = ctx.backups()?;
-        crate::durable::create_folder(&folder).map_err(|error| {
-            Stop::new(Exit::Failed, format!("cannot make {}", folder.display())).because(error)
-        })?;
-    }
-    let document = backup::document((project, environment), &places, now);
-    let proof = backup::write(&path, &document, &ctx.recipients()?, ctx.identities()?.as_deref())?;
-    created.verified = proof == Proof::Opened;
-    let name = created.id.as_deref().unwrap_or(&created.file);
-    let count = plural(values, "value");
-    match proof {
-        Proof::Opened => ctx.ui.note(&format!("{}: {count} sealed, and opened again", shown(name))),
-        Proof::Unopened => ctx.ui.warning(&format!(
-            "{}: {count} sealed, and not verified: no identity at hand is a recipient of it; let somebody who is run `strongroom backup verify`",
-            shown(name)
-        )),
-    }
-    said(ctx, &created)
-}
-
-/// The file's path is data, for the script that carries it away.
-fn said(ctx: &Context, created: &Created) -> Result<Exit> {
-    if ctx.ui.json() {
-        ctx.ui.document("backup", created)?;
-    } else if !created.dry_run {
-        ctx.ui.text(&created.file)?;
-    }
-    Ok(Exit::Done)
-}
-
 impl Context {
-    /// What home and each copy hold, home first; of copies what no manifest declares too, which a restore may need.
-    fn every_place(&self) -> Result<Vec<(Place, Snapshot)>> {
-        let mut places = vec![(self.home_name()?, self.everything()?)];
-        let manifest = &self.project()?.manifest;
-        let groups = manifest.groups().map(|group| group.name.clone());
-        let groups: Vec<Group> = groups.chain([Group::undeclared()]).collect();
-        for spec in self.copies()? {
-            let copy = self.copy(spec)?;
-            let mut held = self.wait_for(async { Ok(copy.walk(&groups).await?) })?;
-            let own = [Revision::address()];
-            held.entries.extend(self.wait_for(async { Ok(copy.read(&own).await?) })?.entries);
-            places.push((place_of(spec), held));
-        }
-        Ok(places)
-    }
-
     /// The folder of the backups of the environment's home, where it stands now.
-    fn backups(&self) -> Result<PathBuf> {
-        let project = self.project()?.manifest.project();
-        let (state, location) = (self.state_folder()?, self.home_location()?);
-        Ok(backup::folder(&state, project, &self.environment()?.name, &location))
+    fn backup_folder(&self) -> Result<PathBuf> {
+        self.folder_of_backups(&self.home_location()?)
     }
 
-    /// The file that is meant, and the document in it.
-    fn backup(&self, text: &str) -> Result<(PathBuf, Document)> {
-        let path = backup::find(&self.backups()?, text)?;
+    /// The folders of the backups of each place of the environment: home may have been another one of them.
+    fn backup_folders(&self) -> Result<Vec<PathBuf>> {
+        self.locations()?.iter().map(|location| self.folder_of_backups(location)).collect()
+    }
+
+    fn folder_of_backups(&self, location: &str) -> Result<PathBuf> {
+        let project = self.project()?.manifest.project();
+        Ok(backup::folder(&self.state_folder()?, project, &self.environment()?.name, location))
+    }
+
+    /// The file that is meant, and the document in it. In a folder without a manifest that is a file, and the manifest
+    /// is the one in it, if it has one.
+    fn backup(&mut self, text: &str) -> Result<Opened> {
+        if self.lacks_manifest()? && Path::new(text).is_file() {
+            let path = PathBuf::from(text);
+            let document = backup::read(&path, self.identities()?.as_deref())?;
+            if let Some(manifest) = backup::manifest(&document) {
+                self.adopt(manifest.expose(), &document.environment)?;
+            }
+            return Ok(Opened { path, document, elsewhere: true });
+        }
+        let path = backup::find(&self.backup_folders()?, text)?;
         let document = backup::read(&path, self.identities()?.as_deref())?;
-        Ok((path, document))
+        Ok(Opened { path, document, elsewhere: false })
     }
 
     /// Whether a backup is of this project and environment.
     fn is_ours(&self, document: &Document) -> Result<bool> {
+        if self.lacks_manifest()? {
+            return Ok(false);
+        }
         let names = (self.project()?.manifest.project().as_str(), self.environment()?.name.as_str());
         Ok((document.project.as_str(), document.environment.as_str()) == names)
     }
+}
+
+/// A backup, opened.
+struct Opened {
+    path: PathBuf,
+    document: Document,
+    /// Whether there is no manifest but its own.
+    elsewhere: bool,
 }
 
 /// How a backup is called in messages and in the journal.

@@ -1,16 +1,20 @@
-//! `backup restore`: a backup as what home and its copies should hold.
+//! `backup restore`: a backup as what the places of its sections should hold.
+//!
+//! Owns what is wanted where; the plan and everything after it is the story of every change.
 
 use super::super::complete;
 use super::super::context::Context;
 use super::super::report::{Exit, Stop};
 use super::super::ui::{plural, shown};
-use super::{called, origin};
+use super::belonging::Belonging;
+use super::{Opened, called, origin};
 use crate::apply;
 use crate::backup;
+use crate::desired::Revision;
 use crate::document::Document;
-use crate::name::Address;
+use crate::name::{Address, Group};
 use crate::plan::{Desired, Plan, Want};
-use crate::snapshot::Entry;
+use crate::snapshot::{Entry, Snapshot};
 use anyhow::Result;
 use clap::{Args, ValueHint};
 use std::collections::BTreeSet;
@@ -33,7 +37,7 @@ pub(super) struct RestoreArgs {
     #[arg(long, value_name = "KEY", value_delimiter = ',', conflicts_with = "prune", add = complete::addresses())]
     only: Vec<String>,
 
-    /// Delete what home holds and the backup does not
+    /// Delete what came after the backup: what home holds, or held then, and the backup does not
     #[arg(long)]
     prune: bool,
 
@@ -42,50 +46,37 @@ pub(super) struct RestoreArgs {
     from_elsewhere: bool,
 }
 
-pub(super) fn run(ctx: &Context, args: &RestoreArgs) -> Result<Exit> {
-    let (path, document) = ctx.backup(&args.backup)?;
-    if !args.from_elsewhere && !ctx.is_ours(&document)? {
-        let project = ctx.project()?.manifest.project();
-        let environment = &ctx.environment()?.name;
-        let message =
-            format!("this is a backup of {}, and not of `{environment}` of {project}", origin(&document));
-        return Err(Stop::new(Exit::Failed, message)
-            .hint(format!(
-                "--environment chooses another; --from-elsewhere brings it into `{environment}` all the same"
-            ))
+pub(super) fn run(ctx: &mut Context, args: &RestoreArgs) -> Result<Exit> {
+    let Opened { path, document, elsewhere } = ctx.backup(&args.backup)?;
+    let ctx = &*ctx;
+    if elsewhere && ctx.lacks_manifest()? {
+        return Err(Stop::new(Exit::Manifest, "there is no manifest here, and none in this backup")
+            .hint("go to the project's folder, or bring its strongroom.toml here; a backup of an older strongroom does not tell where its values belong")
             .into());
     }
-    let mut places = backup::contents(&document);
     let ours = ctx.is_ours(&document)?;
-    if !ours {
-        // Another environment's copies are no business of this one's.
-        places.truncate(1);
+    if !ours && !args.from_elsewhere {
+        return Err(not_ours(ctx, &document)?.into());
     }
-    let only = chosen(ctx, &args.only, &places)?;
+    let (belonging, gone) = ctx.belonging(&document, ours)?;
+    let only = chosen(ctx, &args.only, &belonging)?;
     let (stores, home) = (ctx.stores()?, ctx.home_name()?);
     let mut plan = Plan::default();
-    for (index, (place, held)) in places.iter().enumerate() {
-        let wanted = held.iter().filter(|(address, _)| only.is_empty() || only.contains(address));
-        // What a reference of another environment stands for is none of this one's.
-        let wanted = wanted.filter(|(_, entry)| ours || entry.held.value().is_some());
-        let target = if index == 0 { home.as_str() } else { *place };
-        let mut desired: Desired = wanted
-            .map(|(address, entry)| ((*address).clone(), want(entry, ours && *place == target)))
-            .collect();
-        if index == 0 {
-            if only.is_empty() {
-                later(ctx, &document, args.prune, &mut desired)?;
-            }
-            plan = plan.then(ctx.plan_home(&stores, &desired, None)?);
-        } else if let Some(store) = stores.get(target) {
-            let more = ctx.wait_for(async { Ok(apply::plan(target, store.as_ref(), &desired).await?) })?;
-            plan = plan.then(more);
-        } else if !held.is_empty() {
-            ctx.ui.warning(&format!(
-                "{}: the manifest declares no such place any more; left alone",
-                shown(place)
-            ));
+    for part in &belonging {
+        let mut desired = desired(part, &only);
+        if only.is_empty() {
+            as_a_whole(ctx, part, args.prune, &mut desired)?;
         }
+        plan = plan.then(match part.place == home {
+            true => ctx.plan_home(&stores, &desired, None)?,
+            false => ctx.wait_for(async {
+                Ok(apply::plan(&part.place, stores[&part.place].as_ref(), &desired).await?)
+            })?,
+        });
+    }
+    for place in gone {
+        let place = shown(place);
+        ctx.ui.warning(&format!("{place}: the manifest declares no such place any more; left alone"));
     }
     let scope = if args.only.is_empty() { String::new() } else { format!(" --only {}", args.only.join(",")) };
     let command = format!("backup restore {}{scope}", called(&path));
@@ -94,13 +85,64 @@ pub(super) fn run(ctx: &Context, args: &RestoreArgs) -> Result<Exit> {
     })
 }
 
+fn not_ours(ctx: &Context, document: &Document) -> Result<Stop> {
+    let project = ctx.project()?.manifest.project();
+    let environment = &ctx.environment()?.name;
+    let origin = origin(document);
+    let message = format!("this is a backup of {origin}, and not of `{environment}` of {project}");
+    Ok(Stop::new(Exit::Failed, message).hint(format!(
+        "--environment chooses another; --from-elsewhere brings it into `{environment}` all the same"
+    )))
+}
+
+/// What a section's place should hold.
+fn desired(part: &Belonging<'_>, only: &BTreeSet<Address>) -> Desired {
+    let meant = |address: &Address| only.is_empty() || only.contains(address);
+    // What a reference stands for, and what no manifest declares, is that one place's.
+    let goes_along = |address: &Address, entry: &Entry| {
+        let places_own = [Group::own(), Group::undeclared()].contains(&address.group);
+        !part.moved || (entry.held.value().is_some() && !places_own)
+    };
+    let entries = backup::contents(part.section).into_iter();
+    let wanted = entries.filter(|(address, entry)| meant(address) && goes_along(address, entry));
+    wanted.map(|(address, entry)| (address.clone(), want(entry, !part.moved))).collect()
+}
+
+/// What belongs to a whole section beside its values: what came later, the revision of references that were not there,
+/// and settings that only the place's own tools put back.
+fn as_a_whole(ctx: &Context, part: &Belonging<'_>, prune: bool, desired: &mut Desired) -> Result<()> {
+    let copy = ctx.copy_that_is(&part.place)?.filter(|_| !part.moved);
+    let partial = part.section.records.values().any(|record| record.entry.is_none());
+    let now = match part.home_then || partial || part.section.options.is_some() {
+        true => Some(ctx.now_of(part)?),
+        false => None,
+    };
+    if let Some(now) = now.as_ref().filter(|_| part.home_then || partial) {
+        later(ctx, part, &now.held, prune, desired);
+    }
+    let Some(copy) = copy else { return Ok(()) };
+    // What it refers to now is not what it referred to then.
+    desired.entry(Revision::address()).or_insert(Want::Absent);
+    if let Some((then, now)) = part.section.options.as_ref().zip(now.and_then(|now| now.options)) {
+        let store = ctx.beanstalk(copy)?;
+        let off = then.iter().filter(|setting| store.address_of(&setting.name).is_none());
+        let off = off.filter(|setting| !now.iter().any(|now| now.same_as(setting)));
+        let names: Vec<String> = off.map(|setting| shown(&setting.name)).collect();
+        if !names.is_empty() {
+            ctx.ui.warning(&format!(
+                "{}: no key can have the name of {}, which had another value then; docs/recovery.md tells how `aws` puts it back",
+                part.place,
+                names.join(", ")
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The addresses that were named; none where all are meant.
-fn chosen(
-    ctx: &Context,
-    only: &[String],
-    places: &[(&str, backup::Contents<'_>)],
-) -> Result<BTreeSet<Address>> {
-    let holds = |address: &Address| places.iter().any(|(_, held)| held.contains_key(address));
+fn chosen(ctx: &Context, only: &[String], parts: &[Belonging<'_>]) -> Result<BTreeSet<Address>> {
+    let holds =
+        |address: &Address| parts.iter().any(|part| backup::contents(part.section).contains_key(address));
     let mut chosen = BTreeSet::new();
     for text in only {
         // The manifest may have forgotten what the backup still holds.
@@ -126,15 +168,12 @@ fn want(entry: &Entry, same_place: bool) -> Want {
     }
 }
 
-/// What home holds and the backup does not: deleted where that was asked for, else told.
-fn later(ctx: &Context, document: &Document, prune: bool, desired: &mut Desired) -> Result<()> {
-    let held = ctx.everything()?;
-    let standings = backup::compare(document, &held);
-    let later: Vec<&Address> = standings
-        .into_iter()
-        .filter(|(_, standing)| *standing == backup::Standing::Later)
-        .map(|(address, _)| address)
-        .collect();
+/// What a place holds and the backup does not: deleted where that was asked for, else told.
+fn later(ctx: &Context, part: &Belonging<'_>, now: &Snapshot, prune: bool, desired: &mut Desired) {
+    let standings = backup::compare(part.section, now).into_iter();
+    let later = standings
+        .filter(|(address, standing)| *standing == backup::Standing::Later && address.group != Group::own());
+    let later: Vec<&Address> = later.map(|(address, _)| address).collect();
     if prune {
         desired.extend(later.into_iter().map(|address| (address.clone(), Want::Absent)));
     } else if !later.is_empty() {
@@ -143,5 +182,4 @@ fn later(ctx: &Context, document: &Document, prune: bool, desired: &mut Desired)
             plural(later.len(), "value")
         ));
     }
-    Ok(())
 }

@@ -6,6 +6,7 @@
 use super::limits::joined;
 use super::platform::Platform;
 use crate::secret::{InvalidValue, Secret};
+use crate::snapshot::Setting;
 use aws_sdk_elasticbeanstalk::types::{
     ConfigurationDeploymentStatus, ConfigurationOptionSetting, ConfigurationSettingsDescription,
 };
@@ -99,6 +100,21 @@ impl Variables {
             }
         }
         Ok(variables)
+    }
+
+    /// All of them as AWS has them.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        let setting = |namespace: &str, name: &String, value: Secret| Setting {
+            namespace: namespace.to_owned(),
+            name: name.clone(),
+            value,
+        };
+        let plain = self.properties.iter().map(|(name, value)| setting(PROPERTIES, name, value.clone()));
+        let references = self.references.iter().filter_map(|(name, reference)| {
+            // An ARN has no NUL, which is all that a value may not have.
+            Some(setting(REFERENCES, name, Secret::new(reference.clone()).ok()?))
+        });
+        plain.chain(references).collect()
     }
 
     /// Names that are a property and a reference; AWS does not say which of the two the app gets.

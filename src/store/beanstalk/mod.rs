@@ -28,7 +28,7 @@ use crate::manifest::Manifest;
 use crate::name::{Address, Environment, Group, Key};
 use crate::plan::{Change, Write};
 use crate::secret::Secret;
-use crate::snapshot::{Past, Snapshot, Unit, Version};
+use crate::snapshot::{Past, Setting, Snapshot, Unit, Version};
 use async_trait::async_trait;
 use aws_sdk_elasticbeanstalk::operation::RequestId;
 use deployed::{Deployed, Unreadable};
@@ -114,6 +114,18 @@ impl Beanstalk {
     /// platform sets is not among it, nor what no variable can be named.
     pub async fn undeclared(&self) -> Result<Snapshot, StoreError> {
         self.walk(&[Group::undeclared()]).await
+    }
+
+    /// What is there in these groups, and every setting of a variable beside it: plain or by reference, under whatever
+    /// name, those of the platform too. Both are out of one answer of AWS.
+    pub async fn walk_raw(&self, groups: &[Group]) -> Result<(Snapshot, Vec<Setting>), StoreError> {
+        let deployed = self.deployed().await?;
+        Ok((self.inside(&deployed, groups), deployed.variables.settings()))
+    }
+
+    /// The address of a variable; none where no key can have its name, or the platform sets it.
+    pub fn address_of(&self, variable: &str) -> Option<Address> {
+        self.naming.address_of(variable)
     }
 
     /// How the environment stands.
@@ -203,6 +215,12 @@ impl Beanstalk {
     fn snapshot<'a>(&self, deployed: &Deployed, addresses: impl Iterator<Item = &'a Address>) -> Snapshot {
         let entry = |address: &Address| Some((address.clone(), self.naming.entry(deployed, address)?));
         Snapshot { entries: addresses.filter_map(entry).collect(), ..Snapshot::default() }
+    }
+
+    fn inside(&self, deployed: &Deployed, groups: &[Group]) -> Snapshot {
+        let all = deployed.variables.names().filter_map(|name| self.naming.address_of(name));
+        let inside: Vec<Address> = all.filter(|address| groups.contains(&address.group)).collect();
+        self.snapshot(deployed, inside.iter())
     }
 
     /// Waits until the environment is Ready, reads it once more, and makes the one call. While somebody else's update
@@ -319,9 +337,7 @@ impl Store for Beanstalk {
 impl Discover for Beanstalk {
     async fn walk(&self, groups: &[Group]) -> Result<Snapshot, StoreError> {
         let deployed = self.deployed().await?;
-        let all = deployed.variables.names().filter_map(|name| self.naming.address_of(name));
-        let inside: Vec<Address> = all.filter(|address| groups.contains(&address.group)).collect();
-        Ok(self.snapshot(&deployed, inside.iter()))
+        Ok(self.inside(&deployed, groups))
     }
 }
 

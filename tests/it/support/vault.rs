@@ -61,6 +61,6 @@ fn document(environment: &str, values: &[(&str, &str)]) -> Document {
         environment: environment.to_owned(),
         created: Timestamp::UNIX_EPOCH,
         fingerprint_key: None,
-        sections: vec![Section { place: "vault".to_owned(), state: State::Held, records }],
+        sections: vec![Section::new("vault", State::Held, records)],
     }
 }

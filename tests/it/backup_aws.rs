@@ -1,0 +1,196 @@
+//! Backups of an environment on AWS: what is in them, and what they bring back after home has moved.
+
+use crate::aws::DOCKER;
+use crate::support::cloud::Cloud;
+use crate::support::cloud::beanstalk::handles::Seed;
+use crate::support::env::TestEnv;
+use crate::support::machine::program;
+use serde_json::Value;
+use std::fs;
+
+const UPDATE: &str = "elasticbeanstalk:UpdateEnvironment";
+const PROPERTIES: &str = "aws:elasticbeanstalk:application:environment";
+const NAME: &str = "shop-prod";
+
+const MANIFEST: &str = r#"
+version = 1
+[project]
+name = "shop"
+region = "us-east-1"
+default_environment = "prod"
+recipients = ["RECIPIENT"]
+
+[environments.prod]
+home = "HOME"
+account = "111122223333"
+
+[environments.prod.copies.web]
+kind = "beanstalk"
+application = "shop"
+environment = "shop-prod"
+secrets = "SECRETS"
+
+[groups.app.keys]
+TOKEN = { secret = true }
+PASSWORD = { secret = true }
+HOST = {}
+"#;
+
+/// The same project before and after its home has moved.
+const BEFORE: (&str, &str) = ("beanstalk", "value");
+const AFTER: (&str, &str) = ("secretsmanager", "reference");
+
+fn manifest(env: &TestEnv, (home, secrets): (&str, &str)) -> String {
+    let identity = fs::read_to_string(env.config("identity.txt")).unwrap();
+    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    MANIFEST.replace("HOME\"", &format!("{home}\"")).replace("SECRETS", secrets).replace("RECIPIENT", public)
+}
+
+/// Somebody whose properties are the truth, in a cloud of their own.
+fn project() -> (Cloud, TestEnv) {
+    let cloud = Cloud::start();
+    let seed = Seed::new("shop", NAME, DOCKER)
+        .properties([("TOKEN", "canary-token"), ("PASSWORD", "canary \\\"p\" é"), ("HOST", "db.example")])
+        .properties([("UNKNOWN", "canary-unknown"), ("my-prop", "canary-mine"), ("PYTHONPATH", "/app")]);
+    cloud.world(|world| world.beanstalk.add(seed, jiff::Timestamp::now()));
+    let env = person(&cloud);
+    env.run("init --yes").success();
+    env.write("strongroom.toml", manifest(&env, BEFORE));
+    (cloud, env)
+}
+
+fn person(cloud: &Cloud) -> TestEnv {
+    let mut env = TestEnv::new();
+    for (name, value) in cloud.environment() {
+        env.set(name, value);
+    }
+    env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
+    env
+}
+
+/// Makes a backup; gives its file.
+fn create(env: &TestEnv) -> String {
+    env.run("backup create -o backup.age").success();
+    "backup.age".to_owned()
+}
+
+/// Moves home to Secrets Manager as a person does it by hand, key by key.
+fn moved(env: &TestEnv) {
+    env.write("strongroom.toml", manifest(env, AFTER));
+    for (key, value) in [("TOKEN", "canary-token"), ("PASSWORD", "canary \\\"p\" é"), ("HOST", "db.example")]
+    {
+        env.run_with_stdin(&format!("set {key} --yes"), value).success();
+    }
+    env.run("sync --yes").success();
+    env.run("status --check").success();
+}
+
+fn opened(env: &TestEnv, file: &str) -> Value {
+    let age = program("age").map(|age| env.command(age)).map(|mut age| {
+        age.args(["-d", "-i"]).arg(env.config("identity.txt")).arg(file);
+        env.finish(age, b"").stdout_bytes
+    });
+    let text = age.unwrap_or_else(|| {
+        let identity = fs::read(env.config("identity.txt")).unwrap();
+        let me = strongroom::seal::Identities::parse(&identity, &mut || None).unwrap();
+        strongroom::seal::open(&fs::read(env.path(file)).unwrap(), &me).unwrap().to_vec()
+    });
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// The properties and the references of the environment.
+fn deployed(cloud: &Cloud) -> impl PartialEq + std::fmt::Debug + use<> {
+    cloud.world(|world| (world.beanstalk.properties(NAME), world.beanstalk.references(NAME)))
+}
+
+/// The versions of a secret in home.
+fn versions(env: &TestEnv) -> Vec<String> {
+    let history = env.run("history TOKEN").success();
+    history.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_backup_has_every_setting_in_the_words_of_the_aws_program_and_the_manifest() {
+    let (_cloud, env) = project();
+    let backup = opened(&env, &create(&env));
+    let section = &backup["sections"][0];
+    assert_eq!(section["place"], "beanstalk:web");
+    let options = section["options"].as_array().unwrap();
+    let of = |name: &str| options.iter().find(|option| option["OptionName"] == name).unwrap().clone();
+    for (name, value) in [
+        ("my-prop", "canary-mine"),
+        ("PYTHONPATH", "/app"),
+        ("PASSWORD", "canary \\\"p\" é"),
+        ("UNKNOWN", "canary-unknown"),
+    ] {
+        let expected = serde_json::json!({"Namespace": PROPERTIES, "OptionName": name, "Value": value});
+        assert_eq!(of(name), expected);
+    }
+    assert_eq!(section["entries"]["app/TOKEN"]["value"], "canary-token");
+    assert_eq!(section["entries"]["_undeclared/UNKNOWN"]["value"], "canary-unknown");
+    let manifest = &backup["sections"][1];
+    assert_eq!(manifest["place"], "manifest");
+    assert_eq!(manifest["entries"]["_strongroom/MANIFEST"]["value"], env.read("strongroom.toml"));
+    let shown = env.run("backup show backup.age");
+    let text = format!("{}{}", shown.stdout, shown.stderr);
+    assert!(text.contains("4 values, 6 settings of beanstalk:web, the manifest"), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[test]
+fn references_are_settings_of_a_backup_like_properties() {
+    let (_cloud, env) = project();
+    moved(&env);
+    let backup = opened(&env, &create(&env));
+    let section = &backup["sections"][1];
+    let options = section["options"].as_array().unwrap();
+    let token = options.iter().find(|option| option["OptionName"] == "TOKEN").unwrap();
+    assert_eq!(token["Namespace"], format!("{PROPERTIES}secrets"));
+    assert_eq!(token["Value"], section["entries"]["app/TOKEN"]["reference"]);
+    assert!(options.iter().any(|option| option["OptionName"] == "STRONGROOM_REVISION"));
+}
+
+#[test]
+fn a_backup_is_found_and_compared_after_home_has_moved() {
+    let (_cloud, env) = project();
+    env.run("backup create").success();
+    moved(&env);
+    let list = env.run("backup list").success();
+    assert_eq!(list.lines().count(), 2, "{list}");
+    let id = list.lines().last().unwrap().split(' ').next().unwrap();
+    env.run(&format!("backup show {id}")).success();
+    let verified = env.run(&format!("backup verify {id}")).success();
+    assert!(verified.contains("app/TOKEN     beanstalk:web  has another value now"), "{verified}");
+    assert!(!verified.contains("UNKNOWN") && !verified.contains("app/HOST"), "{verified}");
+    env.run("backup create").success();
+    env.run("backup prune --keep 1 --yes").success();
+    assert!(!env.run("backup list").success().contains(id));
+}
+
+#[test]
+fn values_go_back_to_the_place_that_they_stood_in_by_one_update() {
+    let (cloud, env) = project();
+    let file = create(&env);
+    let before = deployed(&cloud);
+    moved(&env);
+    let (after, had) = (deployed(&cloud), versions(&env));
+    assert_ne!(before, after);
+    cloud.reset_calls();
+    env.run(&format!("backup restore {file} --yes")).success();
+    assert_eq!(deployed(&cloud), before, "the revision, which was not there, is gone too");
+    assert_eq!(cloud.count(UPDATE), 1);
+    assert_eq!(versions(&env), had, "what is home now keeps what it has");
+    env.run("undo --yes").success();
+    assert_eq!(deployed(&cloud), after);
+}
+
+#[test]
+fn a_setting_that_no_key_can_be_named_like_is_told_where_it_has_changed() {
+    let (cloud, env) = project();
+    let file = create(&env);
+    let quiet = env.run(&format!("backup restore {file} --yes"));
+    assert!(!quiet.stderr.contains("my-prop"), "{}", quiet.stderr);
+    cloud.world(|world| world.deploy_elsewhere(NAME, &[("my-prop", Some("other"))]));
+    let told = env.run(&format!("backup restore {file} --yes"));
+    assert!(told.stderr.contains("my-prop") && told.stderr.contains("docs/recovery.md"), "{}", told.stderr);
+}
