@@ -108,6 +108,10 @@ mod tests {
     use crate::snapshot::{Entry, Snapshot, Version};
 
     fn manifest(secrets: &str) -> Manifest {
+        with(&format!("secrets = \"{secrets}\""))
+    }
+
+    fn with(how: &str) -> Manifest {
         let text = format!(
             r#"
 version = 1
@@ -120,7 +124,7 @@ kind = "beanstalk"
 application = "demo"
 environment = "demo-prod"
 groups = ["app"]
-secrets = "{secrets}"
+{how}
 [groups.app.keys]
 MODE = {{ value = "live" }}
 TOKEN = {{ secret = true }}
@@ -180,5 +184,34 @@ keys.ROOT = {{ secret = true }}
         assert_eq!(first[0].1.len(), 16);
         assert_eq!(told(&manifest, &home("other", "1"))[0], first[0]);
         assert_ne!(told(&manifest, &home("t", "2"))[0], first[0]);
+    }
+
+    #[test]
+    fn what_is_listed_goes_by_reference_plain_or_not_and_the_revision_is_of_that_alone() {
+        let told = |how: &str, changed: &str| {
+            let mut home = home("t", "1");
+            if let Some(entry) = home.entries.get_mut(&changed.parse().unwrap()) {
+                entry.version = Some(Version("2".to_owned()));
+            }
+            told(&with(how), &home)
+        };
+        let plain = told("references = [\"HOST\"]", "app/CC");
+        let expected =
+            [("app/CC", "absent"), ("app/HOST", "-> arn:x"), ("app/MODE", "live"), ("app/TOKEN", "t")];
+        assert_eq!(plain[1..], expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        assert_eq!(plain[0].1.len(), 16);
+        assert_eq!(told("references = [\"HOST\"]", "app/TOKEN"), plain, "it is not referred to");
+        assert_ne!(told("references = [\"HOST\"]", "app/HOST")[0], plain[0]);
+
+        let both = told("references = [\"app/TOKEN\", \"app/HOST\"]", "app/CC");
+        assert_ne!(both[0], plain[0], "more references are another revision");
+        let listed = told("references = [\"app/TOKEN\"]", "app/CC");
+        assert_eq!(
+            listed,
+            told("secrets = \"reference\"", "app/CC"),
+            "a list of every secret is all of them"
+        );
+        let absent = told("references = [\"CC\"]", "app/CC");
+        assert_eq!((absent[0].1.as_str(), absent[1].1.as_str()), ("absent", "absent"));
     }
 }

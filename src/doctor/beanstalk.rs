@@ -1,7 +1,7 @@
 //! How a Beanstalk environment stands: its state, its room, its leftovers.
 
 use super::finding::Finding;
-use crate::manifest::CopySpec;
+use crate::manifest::{CopySpec, Secrets};
 use crate::store::{BUDGET, Condition, Support};
 
 /// From here on little room is left.
@@ -111,6 +111,11 @@ pub fn support(copy: &CopySpec, at: &str, platform: &str, support: &Support) -> 
         return Some(finding.location(at));
     }
     let finding = match support {
+        Support::Yes if copy.secrets == Secrets::Value => {
+            Finding::note("secrets-by-value", "secrets that its `references` do not list are plain properties")
+                .why("whoever may describe the environment's settings reads them")
+                .fix("list them too, or let every secret be a reference: `secrets = \"reference\"` in the place of the list")
+        }
         Support::Yes => return None,
         Support::No(why) => Finding::problem("platform-too-old", "its platform does not resolve the references")
             .why(why.clone())
@@ -127,7 +132,7 @@ pub fn support(copy: &CopySpec, at: &str, platform: &str, support: &Support) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Secrets, Selection};
+    use crate::manifest::Selection;
 
     fn copy(secrets: Secrets) -> CopySpec {
         let text = |text: &str| text.to_owned();
@@ -191,5 +196,8 @@ mod tests {
         assert_eq!(code(Secrets::Reference, &Support::Unknown), Some("platform-unknown"));
         assert_eq!(code(Secrets::Reference, &Support::Yes), None);
         assert_eq!(code(Secrets::Value, &old), Some("secrets-by-value"));
+        let some = CopySpec { references: vec!["app/A".parse().unwrap()], ..copy(Secrets::Value) };
+        let code = |how| support(&some, "there", "p", how).map(|finding| finding.code);
+        assert_eq!((code(&old), code(&Support::Yes)), (Some("platform-too-old"), Some("secrets-by-value")));
     }
 }

@@ -15,7 +15,7 @@ pub use document::{MANAGED_POLICY, Policy, Statement, USER_POLICIES};
 use crate::manifest::{EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, Place};
 use crate::name::Instance;
 use needs::{Needs, Own, Updates, needs};
-use pattern::{Held, each_name, patterns};
+use pattern::{Held, Patterns, each_name, listed_names, patterns};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -172,9 +172,17 @@ fn held(manifest: &Manifest, environment: &EnvironmentSpec, needs: &Needs<'_>) -
         let Some(access) = needs.groups.get(&group.name) else { continue };
         let is_other = |other: &GroupSpec| needs.groups.get(&other.name).is_none_or(|theirs| theirs < access);
         let others = all.iter().filter(|(other, _)| is_other(other));
-        let foreign: BTreeSet<String> =
-            others.clone().flat_map(|(_, names)| names).chain(&strange).cloned().collect();
-        let Some(patterns) = patterns(manifest, environment, group, *access, &foreign) else { continue };
+        let unlisted = all.iter().filter_map(|(group, names)| {
+            let only = needs.only.get(&group.name)?;
+            Some(names - &listed_names(manifest, environment, only))
+        });
+        let mut foreign: BTreeSet<String> = unlisted.flatten().collect();
+        foreign.extend(others.clone().flat_map(|(_, names)| names).chain(&strange).cloned());
+        let patterns = match needs.only.get(&group.name) {
+            Some(only) => Some(Patterns { names: listed_names(manifest, environment, only), walked: None }),
+            None => patterns(manifest, environment, group, *access, &foreign),
+        };
+        let Some(patterns) = patterns else { continue };
         for (other, names) in others {
             if patterns.meet(names) {
                 overlaps

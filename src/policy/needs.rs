@@ -5,7 +5,8 @@
 
 use super::Bearer;
 use crate::manifest::{
-    Audience, CopySpec, EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, Place, RotationKind, ValueSource,
+    Audience, CopySpec, EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, Place, RotationKind, Secrets,
+    ValueSource,
 };
 use crate::name::{Address, Group, Key};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ pub(super) enum Access {
 pub(super) struct Needs<'a> {
     /// The groups, in home.
     pub(super) groups: BTreeMap<&'a Group, Access>,
+    /// The groups of which these values alone are needed.
+    pub(super) only: BTreeMap<&'a Group, BTreeSet<&'a Address>>,
     /// The Beanstalk environments, and whether they are updated.
     pub(super) copies: Vec<(&'a CopySpec, Updates)>,
     /// What strongroom keeps for itself in home.
@@ -72,6 +75,7 @@ pub(super) fn needs<'a>(
             groups: groups().map(|group| (&group.name, Access::Keep)).collect(),
             copies: copies(Updates::Yes),
             own: Own::Lease,
+            ..Needs::default()
         },
         Bearer::Reader => Needs {
             groups: groups()
@@ -79,9 +83,9 @@ pub(super) fn needs<'a>(
                 .map(|group| (&group.name, Access::Read))
                 .collect(),
             copies: copies(Updates::No),
-            own: Own::Nothing,
+            ..Needs::default()
         },
-        Bearer::Instance => Needs { groups: of_instance(manifest, environment), ..Needs::default() },
+        Bearer::Instance => of_instance(manifest, environment),
         Bearer::Rotator => of_rotator(manifest, environment),
     }
 }
@@ -92,28 +96,35 @@ fn is_for_app(group: &GroupSpec) -> bool {
 
 /// What references lead to; and an instanced group that no copy gets is one that the app reads for itself, and writes
 /// too where it is of tokens that whoever uses them has to renew.
-fn of_instance<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> BTreeMap<&'a Group, Access> {
+fn of_instance<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> Needs<'a> {
     let renewed: Vec<&Group> = rotations(manifest, environment)
         .filter_map(|kind| match kind {
             RotationKind::Xero(xero) => Some(&xero.group),
             _ => None,
         })
         .collect();
-    let mut found = BTreeMap::new();
+    let mut needs = Needs::default();
     for group in manifest.groups_in(&environment.name).filter(|group| is_for_app(group)) {
         let taken = |copy: &&CopySpec| takes(manifest, environment, copy, group);
-        let referred = environment.copies.values().filter(taken).any(|copy| copy.has_references());
+        let referred =
+            environment.copies.values().filter(taken).any(|copy| copy.secrets == Secrets::Reference);
+        let listed = environment.copies.values().flat_map(|copy| &copy.references);
+        let listed: BTreeSet<&Address> = listed.filter(|address| address.group == group.name).collect();
         let own = group.instances == InstancesSpec::Discovered
             && !environment.copies.values().any(|copy| taken(&copy));
         let access = match (renewed.contains(&&group.name), own, referred) {
             (true, ..) => Access::AppWrites,
             (_, true, _) => Access::AppReads,
             (_, _, true) if has_secret(manifest, environment, group) => Access::Resolve,
+            _ if !listed.is_empty() => {
+                needs.only.insert(&group.name, listed);
+                Access::Resolve
+            }
             _ => continue,
         };
-        found.insert(&group.name, access);
+        needs.groups.insert(&group.name, access);
     }
-    found
+    needs
 }
 
 /// Whether a copy gets something of a group.
@@ -191,7 +202,7 @@ fn of_rotator<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> N
             groups.insert(&group.name, Access::Read);
         }
     }
-    Needs { groups, copies, own: Own::Minted }
+    Needs { groups, copies, own: Own::Minted, ..Needs::default() }
 }
 
 /// Adds what is derived from what is changed, however far that goes, and the groups that it is derived from besides.

@@ -5,7 +5,7 @@
 
 use super::needs::Access;
 use crate::manifest::{EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, NameTemplate, Names, Place};
-use crate::name::{Instance, Key};
+use crate::name::{Address, Instance, Key};
 use std::collections::BTreeSet;
 
 /// What may stand for an instance or a key in a pattern.
@@ -98,6 +98,20 @@ pub(super) fn each_name(
     names(manifest, environment, group, Keys::ByName).unwrap_or_default()
 }
 
+/// The names in home of these values alone.
+pub(super) fn listed_names(
+    manifest: &Manifest,
+    environment: &EnvironmentSpec,
+    only: &BTreeSet<&Address>,
+) -> BTreeSet<String> {
+    let name = |address: &Address| match environment.home {
+        Place::Ssm => manifest.ssm_name(&environment.name, address),
+        Place::SecretsManager => manifest.document_name(&environment.name, address),
+        Place::Vault | Place::Beanstalk { .. } | Place::Memory => None,
+    };
+    only.iter().filter_map(|address| Some(pattern(&name(address)?))).collect()
+}
+
 #[derive(Clone, Copy)]
 enum Keys {
     Any,
@@ -150,7 +164,7 @@ fn instances(group: &GroupSpec) -> Vec<Option<&Instance>> {
 
 fn is_stored(manifest: &Manifest, environment: &EnvironmentSpec, group: &GroupSpec, key: &Key) -> bool {
     let instance = super::any_instance(group);
-    let address = crate::name::Address { group: group.name.clone(), instance, key: key.clone() };
+    let address = Address { group: group.name.clone(), instance, key: key.clone() };
     manifest.lives_in_home(&environment.name, &address)
 }
 

@@ -129,6 +129,21 @@ fn an_instance_needs_nothing_for_values_that_beanstalk_holds_itself() {
 }
 
 #[test]
+fn an_instance_resolves_exactly_what_a_list_of_references_names() {
+    let list = "secrets = \"value\"\nreferences = [\"database/DB_USER\", \"DB_PASSWORD\"]";
+    let text = SHOP.replace("secrets = \"reference\"", list);
+    let answer = ask(&text, "prod", Bearer::Instance);
+    let read = ["shop/prod/database/DB_PASSWORD", "shop/prod/database/DB_USER", "shop/xero/*"];
+    assert_eq!(parameters(&answer, "ssm:GetParameter"), read);
+    assert!(answer.remarks.contains(&Remark::ResolvesReferences));
+
+    let text = documents().replace("secrets = \"reference\"", "references = [\"SECRET_KEY\"]");
+    let read = &allowed(&ask(&text, "prod", Bearer::Instance))["secretsmanager:GetSecretValue"];
+    let names: Vec<&str> = read.iter().filter_map(|arn| arn.split(":secret:").nth(1)).collect();
+    assert_eq!(names, ["shop/prod/app-??????", "shop/prod/xero/*-??????"]);
+}
+
+#[test]
 fn a_rotator_changes_what_is_rotated_and_what_follows_and_reads_what_it_logs_in_with() {
     let answer = ask(SHOP, "prod", Bearer::Rotator);
     let changed = ["shop/_strongroom/prod/*", "shop/prod/database/*", "shop/prod/links/*"];
