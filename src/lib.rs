@@ -37,7 +37,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | talks | `cli` | clap, stdout, the process's environment |
-//! | use cases | [`desired`], [`apply`], [`backup`], [`init`], [`policy`], [`hooks`], [`doctor`], [`migrate`] | what should be where; order: journal, call, look, settle, verify; who may do what; what a bundle needs; what is wrong |
+//! | use cases | [`desired`], [`apply`], [`backup`], [`init`], [`policy`], [`hooks`], [`doctor`], [`migrate`] | what should be where; order: journal, call, look, settle, verify; who may do what; what a bundle needs; what is wrong; how secrets move |
 //! | adapters | [`store`], [`journal`], [`durable`], [`deliver`], [`web`] | places, files, servers |
 //! | pure | [`manifest`], [`plan`], [`render`], [`exchange`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |

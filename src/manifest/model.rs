@@ -5,6 +5,7 @@
 
 use crate::manifest::derive::Template;
 use crate::manifest::generate::Generator;
+use crate::manifest::prices::PricesSpec;
 use crate::manifest::schema;
 use crate::manifest::template::{NameTemplate, Names};
 use crate::name;
@@ -28,6 +29,7 @@ pub struct Manifest {
     pub(super) groups: IndexMap<name::Group, GroupSpec>,
     pub(super) renders: IndexMap<String, RenderSpec>,
     pub(super) rotations: IndexMap<String, RotationSpec>,
+    pub(super) prices: PricesSpec,
 }
 
 /// A kind of place, as far as the manifest tells it. Generic code never branches on it; what opens stores does.

@@ -7,6 +7,7 @@ use crate::manifest::model::{
     EnvironmentSpec, GroupSpec, InstancesSpec, KeySpec, Manifest, Place, RenderSpec, RotationSpec,
     ValueSource,
 };
+use crate::manifest::prices::PricesSpec;
 use crate::manifest::template::{Names, Placeholder};
 use crate::manifest::variables::Instances;
 use crate::name::{self, Address, Instance};
@@ -100,6 +101,11 @@ impl Manifest {
     pub fn rotation(&self, text: &str) -> Result<&RotationSpec, UnknownName> {
         let known = || self.rotations.keys().map(String::as_str);
         self.rotations.get(text).ok_or_else(|| UnknownName::of("rotation", text, known()))
+    }
+
+    /// The prices that it gives.
+    pub fn prices(&self) -> &PricesSpec {
+        &self.prices
     }
 
     /// Every address of an environment in the order of the manifest, whatever its source; instances in the order given.

@@ -40,6 +40,24 @@ pub(super) struct Manifest {
     /// What can be rotated and how, by name.
     #[serde(default)]
     pub(super) rotate: IndexMap<String, Rotate>,
+    /// What AWS charges you, in US dollars, where it is not what strongroom knows.
+    #[serde(default)]
+    pub(super) prices: Prices,
+}
+
+/// Prices in US dollars.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Prices {
+    /// A secret of Secrets Manager, a month.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) secret: Option<f64>,
+    /// An advanced parameter of the Parameter Store, a month.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) advanced_parameter: Option<f64>,
+    /// 10,000 calls.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) calls: Option<f64>,
 }
 
 /// The app.

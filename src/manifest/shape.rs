@@ -51,7 +51,10 @@ impl<'a> Walk<'a> {
                 self.within(&index.to_string(), |walk| walk.item(items, &Item::Value(value.clone())));
             }
         } else if let Some(number) = item.as_integer() {
-            self.range(schema, number);
+            #[expect(clippy::cast_precision_loss, reason = "no limit is that large")]
+            self.range(schema, number as f64, &number.to_string());
+        } else if let Some(number) = item.as_float() {
+            self.range(schema, number, &number.to_string());
         }
     }
 
@@ -132,17 +135,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn range(&mut self, schema: &Value, number: i64) {
-        let least = schema.get("minimum").and_then(Value::as_i64);
-        let most = schema.get("maximum").and_then(Value::as_i64);
-        if least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most) {
+    fn range(&mut self, schema: &Value, number: f64, found: &str) {
+        let least = schema.get("minimum").and_then(Value::as_f64);
+        let most = schema.get("maximum").and_then(Value::as_f64);
+        let outside = least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most);
+        if number.is_nan() || outside {
+            #[expect(clippy::float_cmp, reason = "a constant is written as its own least and most")]
             let wanted = match (least, most) {
                 (Some(least), Some(most)) if least == most => format!("{least}"),
                 (Some(least), Some(most)) => format!("a number from {least} to {most}"),
                 (Some(least), None) => format!("a number from {least} on"),
-                (None, _) => format!("a number up to {}", most.unwrap_or(i64::MAX)),
+                (None, _) => format!("a number up to {}", most.unwrap_or(f64::MAX)),
             };
-            self.found(On::Value, format!("expected {wanted}, found {number}"), None);
+            self.found(On::Value, format!("expected {wanted}, found {found}"), None);
         }
     }
 
@@ -176,7 +181,7 @@ impl<'a> Walk<'a> {
         }
         match schema.get("type").and_then(Value::as_str) {
             Some("string") => "a string".to_owned(),
-            Some("integer") => "a number".to_owned(),
+            Some("integer" | "number") => "a number".to_owned(),
             Some("boolean") => "true or false".to_owned(),
             Some("array") => "a list of strings".to_owned(),
             _ => "a table".to_owned(),
@@ -244,7 +249,10 @@ fn constant<'a>(schema: &'a Value, field: &str) -> Option<&'a str> {
 }
 
 fn fits(schema: &Value, item: &Item) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some(kind(item).0)
+    match (schema.get("type").and_then(Value::as_str), kind(item).0) {
+        (Some("number"), "integer") => true,
+        (wanted, found) => wanted == Some(found),
+    }
 }
 
 /// An item's type in the schema's words, and for people.

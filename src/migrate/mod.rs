@@ -7,6 +7,7 @@
 //!
 //! It knows no place by name but what a manifest says; it never asks and never shows.
 
+pub mod cost;
 mod decide;
 mod names;
 pub mod obstacles;

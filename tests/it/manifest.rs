@@ -113,6 +113,7 @@ fn item(item: &toml_edit::Item) -> Value {
         return array.iter().map(|value| self::item(&value.clone().into())).collect();
     }
     match (item.as_str(), item.as_bool(), item.as_integer()) {
+        _ if item.is_float() => item.as_float().into(),
         (Some(text), _, _) => text.into(),
         (_, Some(word), _) => word.into(),
         (_, _, number) => number.expect("manifests have strings, booleans and numbers").into(),

@@ -12,6 +12,7 @@ mod targets;
 
 use crate::manifest::address::UnknownName;
 use crate::manifest::model::Manifest;
+use crate::manifest::prices::{Money, PricesSpec};
 use crate::manifest::problem::ManifestError;
 use crate::manifest::source::{Finding, On, Source, Trail, trail};
 use crate::manifest::{schema, shape};
@@ -71,6 +72,7 @@ impl Resolver<'_> {
             groups,
             renders: IndexMap::new(),
             rotations: IndexMap::new(),
+            prices: prices(&written.prices),
         };
         self.copies(written, &mut manifest);
         manifest.renders = self.renders(&written.render, &manifest);
@@ -173,6 +175,15 @@ impl Resolver<'_> {
     fn help(&mut self, trail: &Trail, on: On, message: &str, help: &str) {
         let help = Some(help.to_owned());
         self.findings.push(Finding { trail: trail.clone(), on, message: message.to_owned(), help });
+    }
+}
+
+/// The schema's range has checked them.
+fn prices(written: &schema::Prices) -> PricesSpec {
+    PricesSpec {
+        secret: written.secret.and_then(Money::dollars),
+        advanced_parameter: written.advanced_parameter.and_then(Money::dollars),
+        calls: written.calls.and_then(Money::dollars),
     }
 }
 
