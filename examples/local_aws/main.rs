@@ -47,16 +47,12 @@ struct Arguments {
     /// Return short and empty pages, as AWS may at any time.
     #[arg(long)]
     ragged_pages: bool,
-    /// A Beanstalk environment to begin with: dev-app or antenna; may be repeated.
-    #[arg(long, value_parser = example)]
+    /// A Beanstalk environment to begin with; may be repeated.
+    #[arg(long, value_enum)]
     seed: Vec<Example>,
     /// How many looks at an environment see its deployment under way.
     #[arg(long, default_value_t = 2)]
     looks: usize,
-}
-
-fn example(name: &str) -> Result<Example, String> {
-    Example::named(name).ok_or_else(|| "there are dev-app and antenna".to_owned())
 }
 
 fn account(number: &str) -> Result<String, String> {

@@ -1,7 +1,10 @@
 //! The examples run: in a copy of their folder, as README says, and their files are read by Docker Compose itself.
 
+use crate::support::cloud::beanstalk::seeds::Example;
+use crate::support::cloud::{Cloud, Realm};
 use crate::support::env::{STRONGROOM, TestEnv};
 use crate::support::provision;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A copy of an example in the project folder, with its demo identity in use.
@@ -75,6 +78,8 @@ fn antenna_renders_the_two_files_that_its_containers_read() {
     assert!(env.path(".envs/.production/.postgres").is_file());
     let dockerrun: serde_json::Value = serde_json::from_str(&env.read("Dockerrun.aws.json")).unwrap();
     assert_eq!(dockerrun["containerDefinitions"].as_array().unwrap().len(), 5);
+    let role = dockerrun["executionRoleArn"].as_str().unwrap();
+    assert!(role.starts_with("arn:aws:iam::444455556666:role/"), "ECS fetches nothing without one");
 }
 
 #[test]
@@ -82,4 +87,56 @@ fn demo_identities_say_that_they_are_public() {
     for example in ["dev-app", "antenna"] {
         assert!(copy(example).read("demo-identity.txt").starts_with("# DEMO IDENTITY"), "{example}");
     }
+}
+
+/// An account with the environment of an example, and the project as somebody who is logged in there.
+fn deployed(env: &mut TestEnv, example: Example, realm: Realm) -> Cloud {
+    let cloud = Cloud::of(realm);
+    cloud.world(|world| world.beanstalk.add_example(example, jiff::Timestamp::now()));
+    for (name, value) in cloud.environment() {
+        env.set(name, value);
+    }
+    cloud
+}
+
+/// Everything that the project's home holds, by name.
+fn exported(env: &TestEnv, options: &str) -> BTreeMap<String, String> {
+    let text = env.run(&format!("{options} export --format json")).success();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn the_console_of_antenna_holds_what_its_manifest_means_on_both_platforms() {
+    for example in [Example::Antenna, Example::AntennaAl2023] {
+        let mut env = copy("antenna");
+        let cloud = deployed(&mut env, example, Realm::new("444455556666", "us-west-2"));
+        let console = cloud.world(|world| world.beanstalk.properties("antenna-prod"));
+        assert_eq!(exported(&env, "-e prod"), console);
+        let status = env.run("-e prod status --check");
+        assert_eq!(status.code, Some(0), "{}{}", status.stdout, status.stderr);
+    }
+}
+
+#[test]
+fn the_console_of_dev_app_is_what_its_manifest_and_a_new_one_find_there() {
+    let mut env = TestEnv::new().with("STRONGROOM_YES", "1");
+    let cloud = deployed(&mut env, Example::DevAppConsole, Realm::default());
+    let console = cloud.world(|world| world.beanstalk.properties("dev-app-prod"));
+    env.run("init --from-beanstalk dev-app/dev-app-prod").success();
+    assert_eq!(exported(&env, ""), console);
+    // Its own manifest has another home; what it says by itself agrees with the console.
+    let mut manifest = copy("dev-app").read("strongroom.toml");
+    for (here, there) in [
+        ("home = \"ssm\"", "home = \"beanstalk\""),
+        ("secrets = \"reference\"", "secrets = \"value\""),
+        ("profile = \"dev-app\"", ""),
+        ("[groups.xero]", "[groups.xero]\nenvironments = [\"local\"]"),
+    ] {
+        manifest = manifest.replace(here, there);
+    }
+    env.write("strongroom.toml", manifest);
+    let meant = exported(&env, "-e prod");
+    let of_the_app_alone = |name: &&String| !meant.contains_key(*name);
+    assert_eq!(console.keys().filter(of_the_app_alone).collect::<Vec<_>>(), ["XERO_ENCRYPTION_KEY"]);
+    assert!(meant.iter().all(|(name, value)| console[name] == *value), "{:?}", meant.keys());
 }
