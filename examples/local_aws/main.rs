@@ -9,6 +9,7 @@ mod cloud;
 
 use clap::Parser;
 use cloud::beanstalk::seeds::Example;
+use cloud::iam::Policy;
 use cloud::rates::Rates;
 use cloud::{Cloud, Pages, Realm};
 use std::path::PathBuf;
@@ -29,6 +30,9 @@ struct Arguments {
     /// An IAM policy (JSON) for the access key AKIALOCALLIMITEDEXAM; the default key may do everything.
     #[arg(long)]
     policy: Option<PathBuf>,
+    /// An IAM policy (JSON) for the profile of Beanstalk's instances; without one they may do everything.
+    #[arg(long)]
+    instance_policy: Option<PathBuf>,
     /// An alias of a customer-managed KMS key to create, as alias/NAME; may be repeated.
     #[arg(long)]
     key: Vec<String>,
@@ -74,6 +78,10 @@ fn main() -> anyhow::Result<()> {
         let arn = realm.identity("iam", "user/limited");
         cloud.principal(LIMITED_KEY, &arn, &std::fs::read_to_string(file)?).map_err(anyhow::Error::msg)?;
         access_key = LIMITED_KEY;
+    }
+    if let Some(file) = &arguments.instance_policy {
+        let policy = Policy::parse(&std::fs::read_to_string(file)?).map_err(anyhow::Error::msg)?;
+        cloud.world(|world| world.instance_policy = Some(policy));
     }
     if arguments.quota {
         cloud.rates(Some(Rates::standard().parameters(arguments.reads, arguments.writes)));
