@@ -210,6 +210,45 @@ environment = "shop-prod"
         assert!(spec(&all).has_references() && !spec(&none).has_references());
     }
 
+    proptest! {
+        #[test]
+        fn whatever_was_listed_the_list_says_what_is_wanted_and_other_lines_stay(
+            before in prop::sample::subsequence(vec!["app/A", "app/B", "app/C"], 0..=3),
+            wanted in prop::sample::subsequence(vec!["app/A", "app/B", "app/C"], 0..=3).prop_shuffle(),
+            in_lines in any::<bool>(),
+            comments in prop::collection::vec("[ -~]{0,9}", 3),
+        ) {
+            let element = |(name, comment): (&&str, &String)| match in_lines {
+                true => format!("\n  \"{name}\", # {comment}"),
+                false => format!("\"{name}\", "),
+            };
+            let list: String = before.iter().zip(&comments).map(element).collect();
+            let end = if in_lines { "\n" } else { "" };
+            let text = manifest(&format!("{COPY}references = [{list}{end}]\n"), KEYS);
+            let after = edits(&text, |text| refer(text, &wanted));
+            let read = Manifest::parse("f", &after).unwrap();
+            let copy = &read.environment("prod").unwrap().copies["web"];
+            let mut listed: Vec<String> = copy.references.iter().map(ToString::to_string).collect();
+            listed.sort();
+            let mut sorted = wanted.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(listed, sorted);
+            for (name, comment) in before.iter().zip(&comments).filter(|(name, _)| in_lines && wanted.contains(name)) {
+                let line = format!("\"{name}\", # {comment}");
+                prop_assert!(after.contains(&line), "{line} in {after}");
+            }
+            let others = |text: &str| -> Vec<String> {
+                let (head, rest) = text.split_once("references").unwrap_or((text, ""));
+                let rest = rest.split_once("\n\n").map_or("", |(_, rest)| rest);
+                head.lines().filter(|line| !line.starts_with("secrets")).chain(rest.lines()).map(str::to_owned).collect()
+            };
+            if !wanted.is_empty() {
+                prop_assert_eq!(others(&after), others(&text));
+            }
+            prop_assert_eq!(refer(&after, &wanted).unwrap(), after, "the second time changes nothing");
+        }
+    }
+
     #[test]
     fn a_list_that_a_person_wrote_keeps_its_words_and_comments() {
         let list = "secrets = \"value\"\n# Moved so far.\nreferences = [\n  \"A\",  # first\n  \"app/B\",  # second\n]\ngroups = [\"app\"]\n";
