@@ -16,11 +16,12 @@
 use crate::document::{Document, DocumentError, Kind, Record, Section, State};
 use crate::durable;
 use crate::journal;
-use crate::name::{Address, Environment, Group, Key, Project};
+use crate::name::{Address, Environment, Project};
 use crate::plan::Place;
 use crate::seal::{self, Identities, OpenError, Recipient, SealError};
 use crate::secret::Secret;
 use crate::snapshot::{Entry, Setting, Snapshot};
+use crate::store::ManifestFile;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -179,14 +180,6 @@ pub fn find(folders: &[PathBuf], text: &str) -> Result<PathBuf, BackupError> {
     }
 }
 
-/// The place of the manifest's text.
-pub const MANIFEST: &str = "manifest";
-
-/// The one address of the place of the manifest's text.
-pub fn manifest_address() -> Address {
-    Address::new(Group::own(), Key::parse("MANIFEST").expect("a key"))
-}
-
 /// What one place held, as a backup keeps it.
 #[derive(Debug)]
 pub struct Part {
@@ -214,8 +207,8 @@ impl Part {
 
     /// The manifest's text.
     pub fn manifest(text: Secret) -> Part {
-        let entries = [(manifest_address(), Entry::of(text))].into();
-        Part::whole(MANIFEST, Snapshot { entries, ..Snapshot::default() })
+        let entries = [(ManifestFile::address(), Entry::of(text))].into();
+        Part::whole(ManifestFile::PLACE, Snapshot { entries, ..Snapshot::default() })
     }
 
     fn section(&self) -> Section {
@@ -332,7 +325,10 @@ pub type Contents<'a> = BTreeMap<&'a Address, &'a Entry>;
 
 /// The sections of what the places of the world held, home first. That of the manifest is none of them.
 pub fn sections(document: &Document) -> impl Iterator<Item = &Section> {
-    document.sections.iter().filter(|section| section.state == State::Held && section.place != MANIFEST)
+    document
+        .sections
+        .iter()
+        .filter(|section| section.state == State::Held && section.place != ManifestFile::PLACE)
 }
 
 /// What is in a section.
@@ -351,7 +347,7 @@ pub fn count(document: &Document) -> usize {
 
 /// The manifest's text as it was, where the backup has it.
 pub fn manifest(document: &Document) -> Option<&Secret> {
-    let record = document.section(MANIFEST, State::Held)?.records.get(&manifest_address())?;
+    let record = document.section(ManifestFile::PLACE, State::Held)?.records.get(&ManifestFile::address())?;
     record.entry.as_ref()?.held.value()
 }
 

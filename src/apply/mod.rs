@@ -163,8 +163,22 @@ pub async fn run(
     stores: &Stores,
     watch: Watch<'_>,
 ) -> Result<Done, ApplyError> {
+    run_knowing(journal, (command, None), plan, stores, watch).await
+}
+
+/// The same for a plan that changes the manifest: the one with this text is the one that knows the plan's places.
+pub async fn run_knowing(
+    journal: &Journal,
+    (command, manifest): (&str, Option<&str>),
+    plan: &Plan,
+    stores: &Stores,
+    watch: Watch<'_>,
+) -> Result<Done, ApplyError> {
     refuse_overlap(journal, plan, stores)?;
     let mut operation = journal.begin(&Begin { command, ..Begin::default() })?;
+    if let Some(text) = manifest {
+        operation.keep_manifest(text)?;
+    }
     publish(&mut operation, plan, stores, watch).await?;
     carry_out::finish(&mut operation, Vec::new())
 }

@@ -6,6 +6,7 @@ use super::table::{Cell, Table, Tone};
 use super::ui::plural;
 use crate::apply;
 use crate::journal::{Journal, Standing, Summary};
+use crate::store::Store;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -284,6 +285,15 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
     })
 }
 
+/// Finishes what stopped before it had written the manifest without which nobody can ask for it by `resume`; nothing
+/// where there is no such operation.
+pub(super) fn resume_without_manifest(ctx: &Context) -> Result<Option<Exit>> {
+    let (journal, manifest) = (ctx.journal()?, ctx.manifest_file()?.location());
+    let writes_it = |summary: &Summary| summary.targets.iter().any(|target| target.location == manifest);
+    let found = newest(ctx, &journal, |summary| is_unfinished(summary) && writes_it(summary))?;
+    found.map(|summary| resume_one(ctx, &journal, &summary, false)).transpose()
+}
+
 fn is_unfinished(summary: &Summary) -> bool {
     summary.standing == Standing::Unfinished
 }
@@ -295,10 +305,10 @@ fn can_be_undone(summary: &Summary) -> bool {
 
 /// The newest operation of those that could be meant: one of another checkout's vault, which shares the project's name,
 /// is not.
-fn newest(ctx: &Context, journal: &Journal, meant: fn(&Summary) -> bool) -> Result<Option<Summary>> {
+fn newest(ctx: &Context, journal: &Journal, meant: impl Fn(&Summary) -> bool) -> Result<Option<Summary>> {
     let listed = journal.list()?.into_iter().rev();
     let here = ctx.locations()?;
-    for summary in listed.filter(meant) {
+    for summary in listed.filter(|summary| meant(summary)) {
         if is_here(ctx, journal, &summary, &here)? {
             return Ok(Some(summary));
         }

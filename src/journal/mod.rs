@@ -203,8 +203,8 @@ impl Journal {
         Operation::open(self, id)
     }
 
-    /// The manifest that an operation is to leave behind, where that is another one than it began with: the one that
-    /// knows its places. An undo has that of what it undoes.
+    /// The manifest that knows an operation's places, where it leaves another one behind than it found. An undo has that
+    /// of what it undoes.
     pub fn manifest_of(&self, summary: &Summary) -> Result<Option<String>, JournalError> {
         let id = summary.undoes.as_ref().unwrap_or(&summary.id);
         let path = self.folder.join(id.as_str()).join(operation::MANIFEST);

@@ -275,7 +275,7 @@ impl Operation {
         Ok(())
     }
 
-    /// Keeps the manifest that the operation is to leave behind: until then its places are known by no other. No value
+    /// Keeps the manifest that knows the operation's places, where it leaves another one behind than it found. No value
     /// is in it. Made before the first plan.
     pub fn keep_manifest(&mut self, text: &str) -> Result<(), JournalError> {
         let path = self.folder.join(MANIFEST);

@@ -194,3 +194,109 @@ fn a_setting_that_no_key_can_be_named_like_is_told_where_it_has_changed() {
     let told = env.run(&format!("backup restore {file} --yes"));
     assert!(told.stderr.contains("my-prop") && told.stderr.contains("docs/recovery.md"), "{}", told.stderr);
 }
+
+/// A backup from before the move, restored after it, leaves a manifest that says something else.
+#[test]
+fn the_manifest_comes_back_only_where_that_is_asked_for_and_is_undone_with_the_rest() {
+    let (cloud, env) = project();
+    let file = create(&env);
+    let (before, old) = (deployed(&cloud), env.read("strongroom.toml"));
+    moved(&env);
+    let (after, new) = (deployed(&cloud), env.read("strongroom.toml"));
+    let plan = env.run(&format!("backup restore {file} -n")).stderr;
+    assert!(
+        plan.contains("`home = \"secretsmanager\"` for `prod` now") && plan.contains("--with-manifest"),
+        "{plan}"
+    );
+    assert!(!plan.contains("_strongroom/MANIFEST"), "{plan}");
+    env.run(&format!("backup restore {file} --yes")).success();
+    assert_eq!(env.read("strongroom.toml"), new);
+    assert_eq!(env.run("status --check").code, Some(3), "the manifest wants references");
+    env.run("undo --yes").success();
+    // What the move made goes too, in the home that the restored manifest does not know.
+    env.run(&format!("backup restore {file} --with-manifest --yes")).success();
+    assert_eq!((env.read("strongroom.toml"), deployed(&cloud) == before), (old, true));
+    env.run("status --check").success();
+    let quiet = env.run(&format!("backup restore {file} --yes"));
+    assert!(quiet.stderr.contains("nothing to do") && !quiet.stderr.contains("manifest"), "{}", quiet.stderr);
+    env.run("undo --yes").success();
+    assert_eq!((env.read("strongroom.toml"), deployed(&cloud) == after), (new, true));
+    env.run("status --check").success();
+}
+
+/// Somebody with the identity, the file, and nothing else: no manifest, no state folder.
+fn with_the_file_only(cloud: &Cloud, env: &TestEnv) -> TestEnv {
+    let elsewhere = person(cloud);
+    fs::create_dir_all(elsewhere.config("")).unwrap();
+    fs::copy(env.config("identity.txt"), elsewhere.config("identity.txt")).unwrap();
+    elsewhere.write("backup.age", fs::read(env.path("backup.age")).unwrap());
+    elsewhere
+}
+
+#[test]
+fn the_file_and_an_identity_are_enough_to_rebuild_an_environment_from_another_machine() {
+    let (cloud, env) = project();
+    create(&env);
+    let before = deployed(&cloud);
+    moved(&env);
+    let after = deployed(&cloud);
+    let elsewhere = with_the_file_only(&cloud, &env);
+    elsewhere.run("backup show ./backup.age").success();
+    let verified = elsewhere.run("backup verify ./backup.age").success();
+    assert!(verified.contains("app/TOKEN     beanstalk:web  has another value now"), "{verified}");
+    let plan = elsewhere.run("backup restore ./backup.age --dry-run").stderr;
+    assert!(plan.contains("there is no manifest here") && plan.contains("+ _strongroom/MANIFEST"), "{plan}");
+    assert!(!elsewhere.path("strongroom.toml").exists());
+    let refused = elsewhere.run("backup restore ./backup.age").failure(2);
+    assert!(refused.contains("--yes"), "{refused}");
+    elsewhere.run("backup restore ./backup.age --yes").success();
+    assert_eq!(deployed(&cloud), before);
+    assert_eq!(elsewhere.read("strongroom.toml"), manifest(&env, BEFORE));
+    elsewhere.run("status --check").success();
+    elsewhere.run("undo --yes").success();
+    assert_eq!(deployed(&cloud), after);
+    assert!(!elsewhere.path("strongroom.toml").exists());
+}
+
+#[test]
+fn a_restore_from_another_machine_that_was_cut_off_goes_on_when_it_is_repeated() {
+    let (cloud, env) = project();
+    create(&env);
+    let before = deployed(&cloud);
+    moved(&env);
+    for cut_off in ["before", "after"] {
+        let elsewhere = with_the_file_only(&cloud, &env);
+        elsewhere.run("backup restore ./backup.age --yes").success();
+        let journals = fs::read_dir(elsewhere.state("shop/prod")).unwrap();
+        let mut journals = journals.map(|entry| entry.unwrap().path().join("journal.jsonl"));
+        let journal = journals.find(|path| path.exists()).unwrap();
+        let text = fs::read_to_string(&journal).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let intent = lines.iter().position(|line| line.contains("\"intent\"")).unwrap();
+        fs::write(&journal, lines[..=intent].join("\n") + "\n").unwrap();
+        if cut_off == "before" {
+            fs::remove_file(elsewhere.path("strongroom.toml")).unwrap();
+            elsewhere.run("resume --yes").failure(4);
+            elsewhere.run("backup restore ./backup.age --yes").success();
+        } else {
+            elsewhere.run("resume --yes").success();
+        }
+        assert_eq!(
+            (elsewhere.read("strongroom.toml"), deployed(&cloud) == before),
+            (manifest(&env, BEFORE), true)
+        );
+        assert!(!elsewhere.run("operations").success().contains("unfinished"));
+    }
+}
+
+#[test]
+fn where_there_is_neither_a_manifest_nor_one_in_the_backup_nothing_is_done() {
+    let env = TestEnv::new().with_vault("local", &[("app/TOKEN", "canary")]);
+    fs::copy(env.path(".strongroom/local.age"), env.path("older.age")).unwrap();
+    env.run("backup show older.age").success();
+    env.run("backup verify older.age").success();
+    let stderr = env.run("backup restore older.age --yes").failure(4);
+    assert!(stderr.contains("none in this backup"), "{stderr}");
+    let stderr = env.run("backup restore nowhere.age --yes").failure(4);
+    assert!(stderr.contains("there is no strongroom.toml"), "{stderr}");
+}

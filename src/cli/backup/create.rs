@@ -12,6 +12,7 @@ use crate::manifest;
 use crate::name::Group;
 use crate::plan::Place;
 use crate::secret::Secret;
+use crate::store::ManifestFile;
 use anyhow::Result;
 use clap::{Args, ValueHint};
 use serde::Serialize;
@@ -111,7 +112,7 @@ impl Context {
         proven: bool,
     ) -> Result<BackUp> {
         let mut parts = self.parts().await?;
-        let at = parts.iter().position(|part| part.place == backup::MANIFEST).unwrap_or(parts.len());
+        let at = parts.iter().position(|part| part.place == ManifestFile::PLACE).unwrap_or(parts.len());
         parts.splice(at..at, extra);
         self.seal_backup(&parts, output, proven)
     }
@@ -150,7 +151,7 @@ impl Context {
 
     /// How many values there are to seal, which must be some.
     fn something(&self, parts: &[Part]) -> Result<usize> {
-        let places = parts.iter().filter(|part| part.place != backup::MANIFEST);
+        let places = parts.iter().filter(|part| part.place != ManifestFile::PLACE);
         match places.map(|part| part.held.entries.len()).sum() {
             0 => {
                 let location = self.home_location()?;
@@ -162,7 +163,7 @@ impl Context {
     }
 
     /// The text of the manifest's file.
-    fn manifest_text(&self) -> Result<Secret> {
+    pub(super) fn manifest_text(&self) -> Result<Secret> {
         let path = &self.project()?.path;
         let failed = || format!("cannot read the manifest {}", path.display());
         let text = std::fs::read(path).map_err(|error| Stop::new(Exit::Manifest, failed()).because(error))?;

@@ -6,6 +6,7 @@
 mod belonging;
 mod create;
 mod look;
+mod manifest;
 mod restore;
 
 use super::context::Context;

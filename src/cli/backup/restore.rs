@@ -4,17 +4,20 @@
 
 use super::super::complete;
 use super::super::context::Context;
+use super::super::operations::resume_without_manifest;
 use super::super::report::{Exit, Stop};
 use super::super::ui::{plural, shown};
 use super::belonging::Belonging;
-use super::{Opened, called, origin};
+use super::{called, origin};
 use crate::apply;
 use crate::backup;
 use crate::desired::Revision;
 use crate::document::Document;
 use crate::name::{Address, Group};
 use crate::plan::{Desired, Plan, Want};
+use crate::secret::Secret;
 use crate::snapshot::{Entry, Snapshot};
+use crate::store::Stores;
 use anyhow::Result;
 use clap::{Args, ValueHint};
 use std::collections::BTreeSet;
@@ -26,8 +29,10 @@ Examples:
   strongroom backup restore 20260102-030405-k3x9pq
   strongroom backup restore ./prod.age --only SECRET_KEY,xero/1/refresh_token
 
-The plan is shown first. Values that came after the backup stay, unless --prune deletes them. A
-restore is an operation like every other change: `strongroom undo` takes it back.")]
+The plan is shown first. Each value goes back to the place that it stood in, whatever is home now.
+Values that came after the backup stay, unless --prune deletes them. A restore is an operation
+like every other change: `strongroom undo` takes it back. In a folder without a strongroom.toml a
+file is enough: the manifest in it is used, and written here.")]
 pub(super) struct RestoreArgs {
     /// A backup's name, the beginning of it, or a file; a copy of a vault is read like a backup
     #[arg(value_name = "ID|FILE", value_hint = ValueHint::FilePath)]
@@ -41,48 +46,82 @@ pub(super) struct RestoreArgs {
     #[arg(long)]
     prune: bool,
 
+    /// Bring back the manifest too, where it has changed since the backup
+    #[arg(long, conflicts_with = "from_elsewhere")]
+    with_manifest: bool,
+
     /// Take a backup of another project or environment
     #[arg(long)]
     from_elsewhere: bool,
 }
 
 pub(super) fn run(ctx: &mut Context, args: &RestoreArgs) -> Result<Exit> {
-    let Opened { path, document, elsewhere } = ctx.backup(&args.backup)?;
+    let opened = ctx.backup(&args.backup)?;
     let ctx = &*ctx;
-    if elsewhere && ctx.lacks_manifest()? {
-        return Err(Stop::new(Exit::Manifest, "there is no manifest here, and none in this backup")
-            .hint("go to the project's folder, or bring its strongroom.toml here; a backup of an older strongroom does not tell where its values belong")
-            .into());
+    if opened.elsewhere {
+        if ctx.lacks_manifest()? {
+            return Err(Stop::new(Exit::Manifest, "there is no manifest here, and none in this backup")
+                .hint("go to the project's folder, or bring its strongroom.toml here first")
+                .into());
+        }
+        if let Some(exit) = resume_without_manifest(ctx)? {
+            return Ok(exit);
+        }
     }
-    let ours = ctx.is_ours(&document)?;
+    let ours = ctx.is_ours(&opened.document)?;
     if !ours && !args.from_elsewhere {
-        return Err(not_ours(ctx, &document)?.into());
+        return Err(not_ours(ctx, &opened.document)?.into());
     }
-    let (belonging, gone) = ctx.belonging(&document, ours)?;
+    let stores = ctx.stores()?;
+    let values = planned(ctx, args, (&opened.document, ours), &stores)?;
+    let manifest = match ours {
+        true => ctx.plan_manifest(&opened, &stores, args.with_manifest)?,
+        false => Plan::default(),
+    };
+    if ours && !args.with_manifest && args.only.is_empty() {
+        ctx.tell_other_manifest(&opened)?;
+    }
+    // Where there is none, whoever goes on after an interruption needs it first; else it is the last step.
+    let (plan, present) = match (opened.elsewhere, manifest.is_empty()) {
+        (true, _) => (manifest.then(values), None),
+        (false, true) => (values, None),
+        (false, false) => (values.then(manifest), Some(ctx.manifest_text()?)),
+    };
+    let knowing = present.as_ref().map(Secret::expose);
+    let scope = if args.only.is_empty() { String::new() } else { format!(" --only {}", args.only.join(",")) };
+    let command = format!("backup restore {}{scope}", called(&opened.path));
+    ctx.carry_out((&command, None), &plan, &stores, async |journal, watch| {
+        apply::run_knowing(journal, (&command, knowing), &plan, &stores, watch).await
+    })
+}
+
+/// The plan that brings the values back, each to the place that it stood in.
+fn planned(
+    ctx: &Context,
+    args: &RestoreArgs,
+    (document, ours): (&Document, bool),
+    stores: &Stores,
+) -> Result<Plan> {
+    let (belonging, gone) = ctx.belonging(document, ours)?;
     let only = chosen(ctx, &args.only, &belonging)?;
-    let (stores, home) = (ctx.stores()?, ctx.home_name()?);
+    let home = ctx.home_name()?;
     let mut plan = Plan::default();
     for part in &belonging {
         let mut desired = desired(part, &only);
         if only.is_empty() {
             as_a_whole(ctx, part, args.prune, &mut desired)?;
         }
+        let store = stores[&part.place].as_ref();
         plan = plan.then(match part.place == home {
-            true => ctx.plan_home(&stores, &desired, None)?,
-            false => ctx.wait_for(async {
-                Ok(apply::plan(&part.place, stores[&part.place].as_ref(), &desired).await?)
-            })?,
+            true => ctx.plan_home(stores, &desired, None)?,
+            false => ctx.wait_for(async { Ok(apply::plan(&part.place, store, &desired).await?) })?,
         });
     }
     for place in gone {
         let place = shown(place);
         ctx.ui.warning(&format!("{place}: the manifest declares no such place any more; left alone"));
     }
-    let scope = if args.only.is_empty() { String::new() } else { format!(" --only {}", args.only.join(",")) };
-    let command = format!("backup restore {}{scope}", called(&path));
-    ctx.carry_out((&command, None), &plan, &stores, async |journal, watch| {
-        apply::run(journal, &command, &plan, &stores, watch).await
-    })
+    Ok(plan)
 }
 
 fn not_ours(ctx: &Context, document: &Document) -> Result<Stop> {
