@@ -151,6 +151,7 @@ mod tests {
             doubled: Vec::new(),
             undeclared: Vec::new(),
             failed_draft: false,
+            in_draft: Vec::new(),
         }
     }
 

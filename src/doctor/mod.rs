@@ -5,6 +5,7 @@
 
 mod aws_keys;
 pub(crate) mod beanstalk;
+pub(crate) mod comes_back;
 pub(crate) mod compose;
 mod confighooks;
 mod drift;
@@ -15,6 +16,7 @@ mod fixture;
 pub(crate) mod get_config;
 mod held;
 mod identity;
+mod leftovers;
 mod missing;
 mod operations;
 pub(crate) mod options;
@@ -34,6 +36,7 @@ pub use env_files::{EnvFile, is_env_file};
 pub use finding::{Finding, Place, Severity};
 pub use held::Held;
 pub use identity::{IdentityFile, identity};
+pub use leftovers::{Leftovers, by_reference, leftovers};
 pub use operations::unfinished;
 pub use parameters::{leaving, parameter};
 pub use permissions::permissions;
@@ -71,6 +74,7 @@ const FILES: &[Check] = &[
     plain_secrets::secrets_in_files,
     env_files::exposed_files,
     get_config::env_without_references,
+    comes_back::values_that_come_back,
     compose::services_without_the_file,
     confighooks::hooks_that_do_not_run,
 ];

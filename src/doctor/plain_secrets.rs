@@ -16,8 +16,8 @@ pub(super) fn secrets_in_files(project: &Project<'_>) -> Vec<Finding> {
 }
 
 fn in_file(project: &Project<'_>, file: &File) -> Vec<Finding> {
-    // A file of variables that git does not have is where secrets are rendered to.
-    if !file.tracked && file.is_env() {
+    // A file of variables that git does not have is where secrets are rendered to; what was saved is not deployed.
+    if !file.tracked && (file.is_env() || file.is_saved_configuration()) {
         return Vec::new();
     }
     let mut findings = Vec::new();

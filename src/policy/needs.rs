@@ -39,6 +39,8 @@ pub(super) struct Needs<'a> {
     pub(super) copies: Vec<(&'a CopySpec, Updates)>,
     /// What strongroom keeps for itself in home.
     pub(super) own: Own,
+    /// Whether the saved configurations of applications are looked at, for old values of what goes by reference.
+    pub(super) looks_at_saved: bool,
 }
 
 /// What is done with a Beanstalk environment.
@@ -75,6 +77,7 @@ pub(super) fn needs<'a>(
             groups: groups().map(|group| (&group.name, Access::Keep)).collect(),
             copies: copies(Updates::Yes),
             own: Own::Lease,
+            looks_at_saved: true,
             ..Needs::default()
         },
         Bearer::Reader => Needs {

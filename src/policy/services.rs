@@ -256,6 +256,24 @@ pub(super) fn beanstalk(policy: &mut Policy, site: &Site, needs: &Needs<'_>) {
     };
     policy.add(Statement::new("LookAtEnvironments", LOOK, of(Updates::No)));
     policy.add(Statement::new("UpdateEnvironments", UPDATE, of(Updates::Yes)));
+    if needs.looks_at_saved {
+        let referring = needs.copies.iter().map(|(copy, _)| copy).filter(|copy| copy.has_references());
+        let applications: BTreeSet<&str> = referring.map(|copy| copy.application.as_str()).collect();
+        let of = |kind: &'static str, rest: &'static str| {
+            let names = applications.iter();
+            names.map(move |name| site.arn("elasticbeanstalk", &format!("{kind}/{name}{rest}")))
+        };
+        policy.add(Statement::new(
+            "LookAtApplications",
+            &["elasticbeanstalk:DescribeApplications"],
+            of("application", ""),
+        ));
+        policy.add(Statement::new(
+            "LookAtSavedConfigurations",
+            &["elasticbeanstalk:DescribeConfigurationSettings"],
+            of("configurationtemplate", "/*"),
+        ));
+    }
     if !needs.copies.is_empty() {
         let actions = &["elasticbeanstalk:DescribePlatformVersion"];
         policy.add(Statement::new("LookAtPlatforms", actions, [site.platforms()]));

@@ -14,7 +14,7 @@ mod ssm;
 mod vault;
 
 pub use aws::{Aws, Caller, Endpoints, Settings, created_tags};
-pub use beanstalk::{BUDGET, Beanstalk, Condition, PlatformFacts, Support};
+pub use beanstalk::{BUDGET, Beanstalk, Condition, PlatformFacts, Saved, SavedConfiguration, Support};
 pub use lease::{Guard, Lease, Leases, LocalLeases, ParameterLeases, SecretLeases, Terms};
 pub use manifest_file::ManifestFile;
 pub use memory::Memory;

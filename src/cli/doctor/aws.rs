@@ -10,7 +10,7 @@ use crate::doctor::{self, Finding, Severity};
 use crate::manifest::{CopySpec, Place, Placeholder};
 use crate::name::Address;
 use crate::snapshot::Snapshot;
-use crate::store::{Beanstalk, Caller, Store, Support};
+use crate::store::{Beanstalk, Caller, Condition, Store, Support};
 use anyhow::{Error, Result};
 
 /// Who we are on AWS.
@@ -101,7 +101,7 @@ fn copy(ctx: &Context, spec: &CopySpec, held: Option<&Held>) -> Result<Section> 
             findings.extend(doctor::permissions(&at, &probes));
             // What a look would say is said already.
             if probes.iter().all(|probe| probe.outcome.is_ok()) {
-                findings.extend(standing(ctx, spec, &store, &at)?);
+                findings.extend(standing(ctx, spec, &store, &at, held)?);
                 findings.extend(held.map(|held| drift(ctx, spec, held)).transpose()?.into_iter().flatten());
             }
         }
@@ -110,7 +110,13 @@ fn copy(ctx: &Context, spec: &CopySpec, held: Option<&Held>) -> Result<Section> 
     Ok(Section::new(format!("copy {}: {location}", spec.name), findings))
 }
 
-fn standing(ctx: &Context, spec: &CopySpec, store: &Beanstalk, at: &str) -> Result<Vec<Finding>> {
+fn standing(
+    ctx: &Context,
+    spec: &CopySpec,
+    store: &Beanstalk,
+    at: &str,
+    held: Option<&Held>,
+) -> Result<Vec<Finding>> {
     let keyed = refers_to_documents(ctx, spec)?;
     let looked = ctx.wait_for(async { Ok((store.condition().await?, store.resolves(keyed).await?)) });
     let (condition, support): (_, Support) = match looked {
@@ -121,6 +127,45 @@ fn standing(ctx: &Context, spec: &CopySpec, store: &Beanstalk, at: &str) -> Resu
     };
     let mut findings = doctor::condition(spec, at, &condition);
     findings.extend(doctor::support(spec, at, &condition.platform, &support));
+    findings.extend(leftovers(ctx, spec, store, held, &condition)?);
+    Ok(findings)
+}
+
+/// What still holds values of variables that go by reference.
+fn leftovers(
+    ctx: &Context,
+    spec: &CopySpec,
+    store: &Beanstalk,
+    held: Option<&Held>,
+    condition: &Condition,
+) -> Result<Vec<Finding>> {
+    let (environment, manifest) = (ctx.environment()?, ctx.project()?.manifest.as_ref());
+    let instances = held.map(|held| held.instances.clone()).unwrap_or_default();
+    let mut variables = doctor::by_reference(manifest, environment, spec, &instances);
+    variables.retain(|variable| variable.secret);
+    if variables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (saved, unseen) = match ctx.wait_for(async { Ok(store.saved().await?) }) {
+        Ok(saved) => (Some(saved), None),
+        Err(error) => {
+            let what = "whether saved configurations hold old values is not known";
+            let finding = not_checked("saved-not-looked-at", what, &error);
+            (None, Some(Finding { severity: Severity::Note, ..finding }))
+        }
+    };
+    let strongroom = ctx.typed()?;
+    let rotates = crate::cli::command().find_subcommand("rotate").is_some();
+    let left = doctor::Leftovers {
+        strongroom: &strongroom,
+        rotates,
+        manifest,
+        environment,
+        copy: spec,
+        variables: &variables,
+    };
+    let mut findings = doctor::leftovers(&left, saved.as_ref(), Some(condition));
+    findings.extend(unseen);
     Ok(findings)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::doctor::Finding;
 use crate::doctor::beanstalk::{doubled, events, failed_draft};
+use crate::doctor::comes_back::list;
 use crate::manifest::CopySpec;
 use crate::store::{Condition, Support};
 use std::collections::BTreeSet;
@@ -81,7 +82,7 @@ fn json_keys(condition: &Condition, support: &Support) -> Option<Finding> {
             )
             .why(why.clone())
             .fix(
-                "keep a secret for each key (`path.secretsmanager` with `{key}`), or migrate to `ssm`, which has a \
+                "`--secret-per-key` makes a secret for each key in the place of a document for each group, and `--to ssm` a \
                  parameter for each",
             ),
         ),
@@ -99,10 +100,8 @@ fn unknown(condition: &Condition, what: &str, since: &str) -> Finding {
 }
 
 fn many_lines(condition: &Condition, names: &BTreeSet<String>) -> Option<Finding> {
-    let what = format!(
-        "values of several lines become references: {}",
-        super::list(names.iter().map(String::as_str))
-    );
+    let what =
+        format!("values of several lines become references: {}", list(names.iter().map(String::as_str)));
     let finding = Finding::problem("several-lines", what)
         .why(format!("{} fails to deploy a reference to one", condition.platform))
         .fix(

@@ -8,11 +8,12 @@ mod bundle;
 mod compose;
 mod dockerrun;
 mod environment;
-mod options;
 mod scripts;
 
 pub use environment::{Asked, in_environment};
 
+use crate::doctor::comes_back::that_bring_back;
+use crate::doctor::options::set_in;
 use crate::doctor::{File, Finding, Tree};
 use crate::store::PlatformFacts;
 use std::collections::BTreeSet;
@@ -31,7 +32,7 @@ type Check = fn(&Deployment<'_>) -> Vec<Finding>;
 const CHECKS: &[Check] = &[
     bundle::nothing_to_look_at,
     scripts::that_ask_get_config,
-    options::that_come_back,
+    values_that_come_back,
     bundle::env_files_that_are_shipped,
     compose::that_hides_references,
     dockerrun::without_a_role,
@@ -43,20 +44,19 @@ pub fn in_files(tree: &Tree, platform: &PlatformFacts, moving: &BTreeSet<String>
     CHECKS.iter().flat_map(|check| check(&deployment)).collect()
 }
 
+fn values_that_come_back(deployment: &Deployment<'_>) -> Vec<Finding> {
+    let files = deployment.tree.files.iter();
+    let options = files.filter(|file| file.is_ebextension() || file.is_saved_configuration());
+    let broken = options.filter_map(|file| Some(unreadable(file, set_in(file).err()?)));
+    that_bring_back(deployment.tree, deployment.moving).into_iter().chain(broken).collect()
+}
+
 /// A file that would have been looked at.
 fn unreadable(file: &File, line: usize) -> Finding {
     Finding::warning("unreadable-file", "it is not the YAML or JSON that its name promises")
         .why("Beanstalk or Compose refuses it too, and what it does to variables could not be seen")
         .fix(format!("correct {} near line {line}", file.path))
         .line(&file.path, line)
-}
-
-/// Names, the first of them.
-fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    const MOST: usize = 10;
-    let more = names.len().saturating_sub(MOST);
-    let shown: Vec<&str> = names.take(MOST).collect();
-    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Scripts of a deployment that ask `get-config environment`, which never tells a reference.
 
 use super::Deployment;
+use crate::doctor::comes_back::list;
 use crate::doctor::get_config::{makes_env, questions};
 use crate::doctor::{File, Finding, Severity};
 
@@ -62,5 +63,5 @@ fn env_without_references(deployment: &Deployment<'_>, file: &File) -> Finding {
 }
 
 fn names(deployment: &Deployment<'_>) -> String {
-    super::list(deployment.moving.iter().map(String::as_str))
+    list(deployment.moving.iter().map(String::as_str))
 }

@@ -248,6 +248,7 @@ fn condition(facts: PlatformFacts) -> Condition {
         doubled: Vec::new(),
         undeclared: Vec::new(),
         failed_draft: false,
+        in_draft: Vec::new(),
     }
 }
 

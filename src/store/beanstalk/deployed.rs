@@ -83,7 +83,8 @@ impl Deployed {
 }
 
 impl Variables {
-    fn of(settings: Vec<ConfigurationOptionSetting>) -> Result<Variables, Unreadable> {
+    /// Takes the settings of one configuration apart.
+    pub(super) fn of(settings: Vec<ConfigurationOptionSetting>) -> Result<Variables, Unreadable> {
         let mut variables = Variables::default();
         for mut setting in settings {
             // The joined copy of all values, too, is wiped here.

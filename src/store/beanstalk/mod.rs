@@ -14,11 +14,13 @@ mod naming;
 mod platform;
 mod probe;
 mod review;
+mod saved;
 mod update;
 
 pub use limits::BUDGET;
 pub use platform::PlatformFacts;
 pub use probe::Support;
+pub use saved::{Saved, SavedConfiguration};
 
 use super::aws::{Again, Failure, Family, Reach, Request};
 use super::{
@@ -83,6 +85,8 @@ pub struct Condition {
     pub undeclared: Vec<Key>,
     /// A deployment failed, and its draft was not deleted.
     pub failed_draft: bool,
+    /// The names of the plain properties in that draft.
+    pub in_draft: Vec<String>,
 }
 
 impl Beanstalk {
@@ -133,6 +137,10 @@ impl Beanstalk {
         let (look, deployed) = (self.look().await?, self.deployed().await?);
         let names = deployed.variables.names().filter_map(|name| self.naming.address_of(name));
         let undeclared = names.filter(|address| address.group == Group::undeclared());
+        let in_draft = match &deployed.draft {
+            Some(deployed::Draft::Failed(draft)) => draft.properties.keys().cloned().collect(),
+            Some(deployed::Draft::Pending) | None => Vec::new(),
+        };
         Ok(Condition {
             status: look.status,
             health: look.health,
@@ -142,6 +150,7 @@ impl Beanstalk {
             doubled: deployed.variables.doubled().map(str::to_owned).collect(),
             undeclared: undeclared.map(|address| address.key).collect(),
             failed_draft: matches!(deployed.draft, Some(deployed::Draft::Failed(_))),
+            in_draft,
         })
     }
 
@@ -159,6 +168,11 @@ impl Beanstalk {
 
     /// What an identity must be allowed to act on.
     async fn resource(&self) -> String {
+        self.arn(&format!("environment/{}/{}", self.application, self.name)).await
+    }
+
+    /// The ARN of something of Beanstalk.
+    async fn arn(&self, of: &str) -> String {
         let region = self.aws.clients().await.map_or("*", |clients| clients.region.as_str());
         let account = self.aws.settings().account.as_deref().unwrap_or("*");
         let partition = match region {
@@ -166,8 +180,7 @@ impl Beanstalk {
             _ if region.starts_with("us-gov-") => "aws-us-gov",
             _ => "aws",
         };
-        let (application, name) = (&self.application, &self.name);
-        format!("arn:{partition}:elasticbeanstalk:{region}:{account}:environment/{application}/{name}")
+        format!("arn:{partition}:elasticbeanstalk:{region}:{account}:{of}")
     }
 
     async fn failed(&self, failure: Failure, action: &str) -> StoreError {
@@ -197,12 +210,7 @@ impl Beanstalk {
 
     async fn unreadable(&self, why: Unreadable) -> StoreError {
         match why {
-            Unreadable::Hidden => self
-                .error(ErrorKind::Denied, "AWS answers with an empty list of settings instead of a refusal")
-                .hint(format!(
-                    "your identity must be allowed `elasticbeanstalk:DescribeConfigurationSettings` on `{}`, and to see what the environment is made of; `strongroom policy --for operator` prints all that is needed",
-                    self.resource().await
-                )),
+            Unreadable::Hidden => self.hidden(&self.resource().await),
             Unreadable::NotDeployed => self
                 .error(ErrorKind::Busy, "none of its configurations is deployed yet")
                 .hint("wait until the environment is Ready, and run the command again"),
@@ -210,6 +218,13 @@ impl Beanstalk {
                 self.error(ErrorKind::Damaged, format!("the property `{name}` is no value")).because(invalid)
             }
         }
+    }
+
+    fn hidden(&self, resource: &str) -> StoreError {
+        let message = "AWS answers with an empty list of settings instead of a refusal";
+        self.error(ErrorKind::Denied, message).hint(format!(
+            "your identity must be allowed `elasticbeanstalk:DescribeConfigurationSettings` on `{resource}`, and to see what the environment is made of; `strongroom policy --for operator` prints all that is needed"
+        ))
     }
 
     fn snapshot<'a>(&self, deployed: &Deployed, addresses: impl Iterator<Item = &'a Address>) -> Snapshot {

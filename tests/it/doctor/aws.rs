@@ -1,8 +1,9 @@
 //! On AWS: what `doctor` finds in places that were spoiled by other hands, and that it never writes there.
 
 use super::{found, set};
-use crate::aws::{MANIFEST, project};
+use crate::aws::{DOCKER, MANIFEST, project};
 use crate::support::cloud::beanstalk::handles::Seed;
+use crate::support::cloud::beanstalk::settings::{OptionName, Options, PROPERTIES};
 use crate::support::cloud::ssm;
 use crate::support::cloud::{ACCOUNT, Cloud};
 use crate::support::env::TestEnv;
@@ -27,13 +28,13 @@ fn in_order(secrets: &str) -> (Cloud, TestEnv) {
     (cloud, env)
 }
 
-/// What `doctor` says of an environment in order: somebody else's property.
-fn undeclared() -> String {
-    format!("undeclared-properties {AT}")
+/// What `doctor` says of an environment in order: somebody else's property, and what no command can take back.
+fn notes() -> BTreeSet<String> {
+    at(&["undeclared-properties", "old-values"])
 }
 
 fn more(env: &TestEnv) -> BTreeSet<String> {
-    &found(env) - &BTreeSet::from([undeclared()])
+    &found(env) - &notes()
 }
 
 fn at(codes: &[&str]) -> BTreeSet<String> {
@@ -44,7 +45,7 @@ fn at(codes: &[&str]) -> BTreeSet<String> {
 fn what_is_in_order_is_left_alone_and_nothing_is_written() {
     let (cloud, env) = in_order("reference");
     cloud.reset_calls();
-    assert_eq!(found(&env), BTreeSet::from([undeclared()]));
+    assert_eq!(found(&env), notes());
     let reads = ["Get", "Describe", "List", "BatchGet"];
     for call in cloud.calls() {
         let (_, action) = call.name().split_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
@@ -149,8 +150,70 @@ fn each_permission_that_is_missing_is_named_with_what_it_is_missing_on() {
 #[test]
 fn under_the_policy_that_is_printed_for_an_operator_no_permission_is_missing() {
     let (cloud, mut env) = in_order("reference");
+    save(&cloud, "before", &[("SECRET_KEY", "canary-old")]);
     become_bearer(&cloud, &mut env, "prod", "operator");
-    assert_eq!(more(&env), BTreeSet::new());
+    assert_eq!(more(&env), set(&["saved-configuration dev-app"]));
+}
+
+/// Somebody saved the configuration of an environment with these properties.
+fn save(cloud: &Cloud, name: &str, properties: &[(&str, &str)]) {
+    let seed = Seed::new("dev-app", "dev-app-prod", DOCKER).properties(properties.iter().copied());
+    cloud.world(|world| world.beanstalk.add_template(seed, name, Timestamp::now()));
+}
+
+#[test]
+fn what_was_saved_while_secrets_were_plain_is_told_by_their_names() {
+    let (cloud, env) = in_order("reference");
+    save(&cloud, "before", &[("SECRET_KEY", "canary-old-1"), ("RDS_PASSWORD", "canary-old-2"), ("A", "b")]);
+    save(&cloud, "harmless", &[("RDS_HOSTNAME", "db.canary")]);
+    let was = [("RDS_PASSWORD", "canary-old-2")];
+    let was = was.map(|(name, value)| (OptionName::new(PROPERTIES, name), value.to_owned()));
+    cloud.world(|world| {
+        world.beanstalk.add_failed_draft("dev-app-prod", &Options::from(was), Timestamp::now());
+    });
+    let expected: BTreeSet<String> =
+        &at(&["failed-draft", "secrets-in-draft"]) | &set(&["saved-configuration dev-app"]);
+    assert_eq!(more(&env), expected);
+    let output = env.run("doctor");
+    assert!(!output.stdout.contains("canary"), "{}", output.stdout);
+    for said in [
+        "the saved configuration `before` holds plain values of RDS_PASSWORD, SECRET_KEY",
+        "`aws elasticbeanstalk delete-configuration-template --application-name dev-app --template-name before`",
+        "the draft that failed holds plain values of RDS_PASSWORD",
+        "give each a new value: `strongroom set app/SECRET_KEY --generate`",
+    ] {
+        assert!(output.stdout.contains(said), "{said}\n{}", output.stdout);
+    }
+    env.write("strongroom.toml", MANIFEST.replace("SECRETS", "value"));
+    assert!(!found(&env).contains("saved-configuration dev-app"));
+}
+
+#[test]
+fn who_may_not_look_at_what_was_saved_is_told_which_permission_that_takes() {
+    let (cloud, mut env) = in_order("reference");
+    save(&cloud, "before", &[("SECRET_KEY", "canary-old")]);
+    let template = "arn:aws:elasticbeanstalk:us-east-1:111122223333:configurationtemplate/dev-app/before";
+    let application = "arn:aws:elasticbeanstalk:us-east-1:111122223333:application/dev-app";
+    for (number, action, resource) in [
+        (1, "elasticbeanstalk:DescribeApplications", application),
+        (2, "elasticbeanstalk:DescribeConfigurationSettings", template),
+    ] {
+        let policy = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "*", "Resource": "*"}},
+            {{"Effect": "Deny", "Action": "{action}", "Resource": "{resource}"}}]}}"#
+        );
+        let key = format!("AKIALOCALSAVED{number}00EXA");
+        let user = format!("arn:aws:iam::{ACCOUNT}:user/limited{number}");
+        cloud.principal(&key, &user, &policy).unwrap();
+        for (name, value) in cloud.environment_of(&key) {
+            env.set(name, value);
+        }
+        let output = env.run("doctor");
+        assert_eq!(output.code, Some(0), "a note: {}", output.stdout);
+        for said in ["[saved-not-looked-at]", &format!("`{action}` on `{resource}`")] {
+            assert!(output.stdout.contains(said), "{said}\n{}", output.stdout);
+        }
+    }
 }
 
 #[test]
@@ -160,15 +223,15 @@ fn another_account_or_no_answer_is_a_finding_and_the_files_are_looked_at() {
         ".ebextensions/a.config",
         "option_settings:\n  - option_name: SECRET_KEY\n    value: something-real\n",
     );
-    let file = "secret-in-file .ebextensions/a.config:3";
+    let file = ["secret-in-file .ebextensions/a.config:3", "value-comes-back .ebextensions/a.config:3"];
     env.write(
         "strongroom.toml",
         MANIFEST.replace("SECRETS", "reference").replace("111122223333", "999900001111"),
     );
-    assert_eq!(found(&env), set(&["no-access ", file]));
+    assert_eq!(found(&env), set(&["no-access ", file[0], file[1]]));
     env.set("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
     env.set("AWS_ACCESS_KEY_ID", "AKIALOCALSOMEBODYELS");
-    assert_eq!(found(&env), set(&["no-access ", file]));
+    assert_eq!(found(&env), set(&["no-access ", file[0], file[1]]));
 }
 
 #[test]
