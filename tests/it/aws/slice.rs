@@ -52,6 +52,37 @@ fn a_referenced_secret_that_changes_is_drift_until_the_copy_is_deployed_again() 
 }
 
 #[test]
+fn secrets_become_references_key_by_key_and_a_plain_one_can_go_first() {
+    let (cloud, env) = project("value");
+    fill(&env);
+    let names = || {
+        cloud.world(|world| world.beanstalk.references("dev-app-prod").keys().cloned().collect::<Vec<_>>())
+    };
+    let seen = || cloud.world(|world| world.beanstalk.container_environment("dev-app-prod"));
+    env.run("sync --yes").success();
+    let before = seen();
+    for list in [&["RDS_HOSTNAME"][..], &["RDS_HOSTNAME", "SECRET_KEY"], &["SECRET_KEY"]] {
+        let line = format!("secrets = \"value\"\nreferences = {list:?}");
+        env.write("strongroom.toml", super::MANIFEST.replace("secrets = \"SECRETS\"", &line));
+        assert_eq!(env.run("status --check").code, Some(3), "{list:?}");
+        env.run("sync --yes").success();
+        assert_eq!(names(), list);
+        let after = seen();
+        assert!(before.iter().all(|(name, value)| after[name] == *value), "containers see what they saw");
+        env.run("status --check").success();
+    }
+    env.run_with_stdin("set RDS_PASSWORD --yes", "canary-new").success();
+    let told = env.run("status --json").success().replace(' ', "");
+    assert!(told.contains("\"current\":true"), "what is not referred to makes no reference stale: {told}");
+    env.run_with_stdin("set SECRET_KEY --yes", "canary-new").success();
+    env.run("sync --yes").success();
+    assert_eq!(
+        (seen()["SECRET_KEY"].as_str(), seen()["RDS_PASSWORD"].as_str()),
+        ("canary-new", "canary-new")
+    );
+}
+
+#[test]
 fn an_undo_takes_a_sync_back_with_its_namespaces() {
     let (cloud, env) = project("reference");
     fill(&env);
