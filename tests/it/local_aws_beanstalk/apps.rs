@@ -63,10 +63,11 @@ fn a_bundle_that_makes_its_env_file_from_get_config_does_not_see_what_was_resolv
 #[test]
 fn ecs_fetches_nothing_without_an_execution_role() {
     let stack = "64bit Amazon Linux 2023 v4.3.2 running ECS";
+    let stage = Stage::seeded(Seed::new(APP, ENVIRONMENT, stack).property("A", "1"));
+    put(&stage);
     for (lacks_execution_role, deploys) in [(true, false), (false, true)] {
         let bundle = Bundle { lacks_execution_role, ..Bundle::default() };
-        let stage = Stage::seeded(Seed::new(APP, ENVIRONMENT, stack).property("A", "1").bundled(bundle));
-        put(&stage);
+        stage.beanstalk(|beanstalk| beanstalk.bundle(ENVIRONMENT, bundle));
         let request = stage.refer("TOKEN", PARAMETER).unwrap();
         stage.wait();
         let failed =

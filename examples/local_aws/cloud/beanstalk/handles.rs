@@ -210,6 +210,11 @@ impl Beanstalk {
         self.events.all()
     }
 
+    /// What the files of the deployed version do with references from the next deployment on.
+    pub(crate) fn bundle(&mut self, environment: &str, bundle: Bundle) {
+        self.live(environment).bundle = bundle;
+    }
+
     /// What the health of the environment is told to be from now on; nothing: what it is.
     pub(crate) fn tell_health(&mut self, environment: &str, health: Option<Health>) {
         self.live(environment).told_health = health;
