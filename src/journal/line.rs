@@ -47,6 +47,16 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         goes_on: Option<String>,
     },
+    /// What the places held was sealed into a backup, which was opened again and compared.
+    BackedUp {
+        /// The file.
+        file: String,
+    },
+    /// Something beside the writes was looked at, and found as it should be.
+    Checked {
+        /// What, as a sentence for people.
+        what: String,
+    },
     /// A plan is sealed and was opened again; its writes follow those of the plans before.
     Planned {
         /// The number of the sealed file.
@@ -195,7 +205,7 @@ impl Progress {
 
     pub(super) fn add(&mut self, step: &Step) {
         match step {
-            Step::Begun { .. } => {}
+            Step::Begun { .. } | Step::BackedUp { .. } | Step::Checked { .. } => {}
             Step::Planned { plan, writes } => {
                 self.plans = *plan;
                 self.standings.extend(writes.iter().map(|_| WriteStanding::Untouched));

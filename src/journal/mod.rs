@@ -203,6 +203,12 @@ impl Journal {
         Operation::open(self, id)
     }
 
+    /// Everything that was written down of an operation, with its time, the first line first.
+    pub fn steps(&self, id: &OperationId) -> Result<Vec<(Timestamp, Step)>, JournalError> {
+        let lines = Self::lines(&self.folder.join(id.as_str()))?;
+        Ok(lines.into_iter().map(|line| (line.at, line.step)).collect())
+    }
+
     /// The manifest that knows an operation's places, where it leaves another one behind than it found. An undo has that
     /// of what it undoes.
     pub fn manifest_of(&self, summary: &Summary) -> Result<Option<String>, JournalError> {

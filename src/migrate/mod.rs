@@ -11,9 +11,11 @@ pub mod cost;
 mod decide;
 mod names;
 pub mod obstacles;
+mod report;
 mod run;
 mod values;
 
 pub use decide::{DecideError, Decision, Row, Wish, decide};
+pub use report::Report;
 pub use run::{Migration, Stage, carry_on};
 pub use values::{ForeseeError, Foreseen, Unfaithful, Values, foresee};

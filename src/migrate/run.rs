@@ -7,7 +7,7 @@
 use super::values::{Values, unfaithful};
 use crate::apply::{self, ApplyError, Done, Watch};
 use crate::desired::{Revision, View, copy};
-use crate::journal::Operation;
+use crate::journal::{Operation, Step};
 use crate::manifest::{CopySpec, Instances, Manifest};
 use crate::name::{Address, Environment};
 use crate::plan::{Desired, Place, Plan, Want, Write};
@@ -219,7 +219,7 @@ impl Migration<'_> {
     }
 
     /// Reads what is referred to once more, and compares it with what the copies held before.
-    async fn check(&self, operation: &Operation) -> Result<(), ApplyError> {
+    async fn check(&self, operation: &mut Operation) -> Result<(), ApplyError> {
         let home = self.held(operation).await?;
         let copies = |write: &&Write| self.copies.iter().any(|(place, _)| *place == write.place);
         let mut changed = Vec::new();
@@ -233,14 +233,15 @@ impl Migration<'_> {
                 }
             }
         }
-        match changed.is_empty() {
-            true => Ok(()),
-            false => Err(conflict(operation, &self.home, changed)),
+        if !changed.is_empty() {
+            return Err(conflict(operation, &self.home, changed));
         }
+        let what = "each reference was followed to its value, which equals what the environment held before";
+        Ok(operation.record(Step::Checked { what: what.to_owned() })?)
     }
 
     /// Asks the app until it answers well, or long enough.
-    async fn ask(&self, operation: &Operation, tell: &mut dyn FnMut(Stage)) -> Result<(), ApplyError> {
+    async fn ask(&self, operation: &mut Operation, tell: &mut dyn FnMut(Stage)) -> Result<(), ApplyError> {
         let Some(address) = self.probe else { return Ok(()) };
         tell(Stage::Probe);
         let mut said = String::new();
@@ -249,7 +250,10 @@ impl Migration<'_> {
                 tokio::time::sleep(self.pause).await;
             }
             match web::status(address).await {
-                Ok(code) if (200..300).contains(&code) => return Ok(()),
+                Ok(code) if (200..300).contains(&code) => {
+                    let what = format!("{address} answered with {code}");
+                    return Ok(operation.record(Step::Checked { what })?);
+                }
                 Ok(code) => said = format!("it answers with {code}, and 2xx is asked for"),
                 Err(error) => said = error.to_string(),
             }

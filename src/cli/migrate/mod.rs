@@ -3,6 +3,8 @@
 //! Owns what is typed and asked. What is decided and done is [`crate::migrate`]'s; the operation is journaled like every
 //! other, so that `resume` and `undo` know it.
 
+mod preflight;
+mod report;
 mod show;
 
 use super::complete;
@@ -10,19 +12,21 @@ use super::context::Context;
 use super::places::place_of;
 use super::reading::Wish as Reading;
 use super::report::{Exit, Stop};
-use super::ui::shown;
+use super::ui::{plural, shown};
 use crate::apply::{self, Done};
-use crate::journal::Begin;
-use crate::manifest::{CopySpec, Instances, Place};
+use crate::backup::Part;
+use crate::journal::{Begin, Step};
+use crate::manifest::{CopySpec, Instances, Place, ValueSource};
 use crate::migrate::{self, Decision, Foreseen, Migration, Stage, Values, Wish};
-use crate::name::Group;
+use crate::name::{Address, Group};
 use crate::plan::{Desired, Plan, Want};
 use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::store::{ManifestFile, OperationId, Stores};
 use crate::web;
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
+use std::path::PathBuf;
 
 /// Move secrets out of Beanstalk's plain properties, and leave references to them there
 #[derive(Debug, Args)]
@@ -62,9 +66,17 @@ pub(super) struct MigrateArgs {
     #[arg(long, value_name = "KEY", add = complete::home_addresses())]
     canary: Option<String>,
 
+    /// Go on although an environment's health is not Green
+    #[arg(long)]
+    despite_health: bool,
+
     /// An address of the app that must answer with 2xx before the manifest is changed
     #[arg(long, value_name = "URL")]
     probe: Option<String>,
+
+    /// Write the report of the migration here too: Markdown, without values
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    report: Option<PathBuf>,
 }
 
 /// A place that references can refer to.
@@ -100,8 +112,12 @@ impl MigrateArgs {
                 words.push_str(&format!(" --{flag} {text}"));
             }
         }
-        if self.secret_per_key {
-            words.push_str(" --secret-per-key");
+        for (flag, given) in
+            [("secret-per-key", self.secret_per_key), ("despite-health", self.despite_health)]
+        {
+            if given {
+                words.push_str(&format!(" --{flag}"));
+            }
         }
         words
     }
@@ -126,6 +142,8 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
     let canary = args.canary.as_deref().map(|text| then.home_address(text)).transpose()?;
     let values = Values::of(&decision.manifest, &then.environment()?.name, &decision.held);
     let stores = then.stores()?;
+    let looked = preflight::look(&then, &values, args.despite_health)?;
+    looked.refuse(then.environment()?.name.as_str(), &show::ways(&then, &values)?)?;
     let foreseen = foreseen(&then, &values, &stores)?;
     let plan = whole(&then, &foreseen, &stores, &decision)?;
     let command = args.command();
@@ -133,12 +151,24 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
         ctx.ui.note(&format!("{command}: nothing to do, it is so already"));
         return ctx.say_document(&command, &[], None, &[]);
     }
-    ctx.ui.show(&show::text(&then, &command, &decision, &foreseen, &plan)?);
+    ctx.ui.show(&show::text(
+        &then,
+        &command,
+        &show::Shown {
+            decision: &decision,
+            looked: &looked,
+            foreseen: &foreseen,
+            plan: &plan,
+            values: &values,
+        },
+    )?);
     if ctx.dry_run() {
         ctx.ui.note("dry run: nothing was changed");
         return then.say_document(&command, &then.lines(&plan), None, &[]);
     }
+    ctx.can_back_up()?;
     then.approve(&format!("Migrate `{}`?", then.environment()?.name), &plan, &stores)?;
+    let backup = backed_up(ctx, &then, &values, &stores)?;
     let goes_on = args.typed(then.environment()?.name.as_str());
     let text = Secret::new(decision.text.clone())?;
     let migration = Migration {
@@ -150,9 +180,25 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
         let begin = Begin { command: &command, undoes: None, goes_on: Some(&goes_on) };
         let mut operation = journal.begin(&begin)?;
         operation.keep_manifest(&decision.text)?;
+        operation.record(Step::BackedUp { file: backup.clone() })?;
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(&then, stage)).await
     })?;
-    reported(&then, &command, &plan, &done)
+    reported(&then, args, &command, &plan, &done)
+}
+
+/// Seals all that the places hold, and what is in the way of the values in the new home, and says where.
+fn backed_up(ctx: &Context, then: &Context, values: &Values, stores: &Stores) -> Result<String> {
+    let home = then.home_name()?;
+    let mut extra = Vec::new();
+    if home != ctx.home_name()? {
+        let addresses: Vec<Address> = values.held.entries.keys().cloned().collect();
+        let held = then.wait_for(async { Ok(stores[&home].read(&addresses).await?) })?;
+        extra.push(Part::at(home, &addresses, held));
+    }
+    let made = ctx.wait_for(ctx.back_up(extra, None, true))?;
+    let file = made.path.display().to_string();
+    ctx.ui.note(&format!("{} sealed into {}, and opened again", plural(made.values, "value"), shown(&file)));
+    Ok(file)
 }
 
 /// Goes on with a migration that stopped; `then` is the environment as it is to be afterwards.
@@ -185,7 +231,7 @@ pub(super) fn go_on(
         let mut operation = journal.open(id)?;
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(then, stage)).await
     })?;
-    reported(then, &command, &plan, &done)
+    reported(then, args, &command, &plan, &done)
 }
 
 /// What a run is about, the parts apart that differ between a first run and a later one.
@@ -274,19 +320,27 @@ fn foreseen(then: &Context, values: &Values, stores: &Stores) -> Result<Foreseen
     let (manifest, spec, copies) = (&then.project()?.manifest, then.environment()?, copies(then)?);
     let foreseen =
         then.wait_for(async { Ok(migrate::foresee((manifest, spec), &copies, values, stores).await?) })?;
-    if let Some(first) = foreseen.unfaithful.first() {
-        let told = foreseen.unfaithful.iter();
-        let told: Vec<String> =
-            told.map(|one| format!("{} {}: {}", one.place, one.address, one.why)).collect();
-        return Err(Stop::new(Exit::Conflict, format!("the containers would see other values:\n{}", shown_lines(&told)))
-            .hint(format!("make them agree first: `strongroom status` shows what differs; change the manifest's line, or the property {}", first.address.key))
+    if !foreseen.unfaithful.is_empty() {
+        let told = foreseen.unfaithful.iter().map(|one| {
+            let at = match manifest.source(&spec.name, &one.address) {
+                Some(ValueSource::Literal { line, .. } | ValueSource::Derived { line, .. }) => {
+                    format!(" ({}:{line})", manifest.file())
+                }
+                _ => String::new(),
+            };
+            format!("{} {}: {}{at}", one.place, one.address, one.why)
+        });
+        let message =
+            format!("the containers would see other values; nothing was changed\n{}", shown_lines(told));
+        return Err(Stop::new(Exit::Failed, message)
+            .hint("make them agree first: write into the manifest what the environment has, or the other way round")
             .into());
     }
     Ok(foreseen)
 }
 
-fn shown_lines(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("  {}", shown(line))).collect::<Vec<_>>().join("\n")
+fn shown_lines(lines: impl Iterator<Item = String>) -> String {
+    lines.map(|line| format!("  {}", shown(&line))).collect::<Vec<_>>().join("\n")
 }
 
 /// Everything that will change, the manifest last.
@@ -299,8 +353,16 @@ fn whole(then: &Context, foreseen: &Foreseen, stores: &Stores, decision: &Decisi
     Ok(foreseen.home.clone().then(foreseen.copies.clone()).then(manifest))
 }
 
-fn reported(then: &Context, command: &str, plan: &Plan, done: &Done) -> Result<Exit> {
-    then.ui
-        .note(&format!("{command}: done and read back; `strongroom undo {}` takes it back", done.operation));
+fn reported(then: &Context, args: &MigrateArgs, command: &str, plan: &Plan, done: &Done) -> Result<Exit> {
+    let left: Vec<String> = done.left.iter().map(|(place, address)| format!("{place} {address}")).collect();
+    if !left.is_empty() {
+        then.ui.warning(&format!("changed by somebody else, and left as it is: {}", left.join(", ")));
+    }
+    let file = report::write(then, &done.operation, args.report.as_deref())?;
+    then.ui.note(&format!("the report of it is {}", shown(&file)));
+    then.ui.note(&format!(
+        "{command}: done and read back; `strongroom undo {}` takes it back, `strongroom doctor` says what still has the old values",
+        done.operation
+    ));
     then.say_document(command, &then.lines(plan), Some(&done.operation), &done.left)
 }

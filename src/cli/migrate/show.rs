@@ -1,30 +1,68 @@
 //! A migration as a person sees it before and while it is done: what moves and why, what is where afterwards, the
 //! manifest's edit. Never a value.
 
+use super::preflight::Preflight;
 use crate::cli::context::Context;
 use crate::cli::table::Tone;
 use crate::cli::ui::{plural, shown};
 use crate::desired::Revision;
-use crate::migrate::{Decision, Foreseen, Stage};
+use crate::manifest::Place;
+use crate::migrate::cost::{self, Layout, Prices};
+use crate::migrate::{Decision, Foreseen, Stage, Values};
+use crate::name::Address;
 use crate::plan::{Plan, Want};
-use crate::store::{ManifestFile, Stores};
+use crate::policy::{self, Bearer};
+use crate::snapshot::Entry;
+use crate::store::{BUDGET, Condition, ManifestFile, Stores};
 use anyhow::Result;
 use similar::TextDiff;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
+/// So many units are told one by one; what is more is counted.
+const LISTED: usize = 24;
+
+/// Secrets Manager's quota of CreateSecret, and of PutSecretValue (AWS General Reference, "Secrets Manager endpoints and
+/// quotas").
+const SECRETS_A_SECOND: usize = 50;
+
+/// What there is to be shown.
+pub(super) struct Shown<'a> {
+    pub(super) decision: &'a Decision,
+    pub(super) looked: &'a Preflight,
+    pub(super) foreseen: &'a Foreseen,
+    pub(super) plan: &'a Plan,
+    pub(super) values: &'a Values,
+}
+
 /// The whole plan.
-pub(super) fn text(
-    then: &Context,
-    command: &str,
-    decision: &Decision,
-    foreseen: &Foreseen,
-    plan: &Plan,
-) -> Result<String> {
-    let mut text = format!("{command}\n{}", then.caller_line(plan)?);
-    variables(then, decision, &mut text);
-    places(then, foreseen, &mut text)?;
-    manifest(then, plan, &mut text)?;
+pub(super) fn text(then: &Context, command: &str, shown: &Shown<'_>) -> Result<String> {
+    let mut text = format!("{command}\n{}", then.caller_line(shown.plan)?);
+    variables(then, shown.decision, &mut text);
+    places(then, shown, &mut text)?;
+    manifest(then, shown.plan, &mut text)?;
+    price(then, shown.values, shown.plan, &mut text)?;
+    for note in shown.looked.notes() {
+        let _ = writeln!(text, "{} {}", then.ui.toned(Tone::Notable, "!"), note.trim_start());
+    }
+    instance_policy(then, &mut text)?;
     Ok(text)
+}
+
+/// What the instances must be allowed before they can resolve references.
+fn instance_policy(then: &Context, text: &mut String) -> Result<()> {
+    let answer = policy::policy(&then.project()?.manifest, then.environment()?, Bearer::Instance);
+    if answer.policy.is_empty() {
+        return Ok(());
+    }
+    let _ = writeln!(text, "the instance profile must be allowed this before:");
+    for line in answer.policy.json().lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+    for remark in &answer.remarks {
+        let _ = writeln!(text, "  {} {remark}", then.ui.toned(Tone::Notable, "!"));
+    }
+    Ok(())
 }
 
 /// What is a secret and why, and what becomes of it.
@@ -52,36 +90,98 @@ fn variables(then: &Context, decision: &Decision, text: &mut String) {
 }
 
 /// What is written where, by unit.
-fn places(then: &Context, foreseen: &Foreseen, text: &mut String) -> Result<()> {
+fn places(then: &Context, all: &Shown<'_>, text: &mut String) -> Result<()> {
     let stores = then.stores()?;
-    let mut place = "";
-    for write in foreseen.home.writes.iter().chain(&foreseen.copies.writes) {
-        if place != write.place {
+    let writes: Vec<&crate::plan::Write> =
+        all.foreseen.home.writes.iter().chain(&all.foreseen.copies.writes).collect();
+    let mut told = BTreeSet::new();
+    for (index, write) in writes.iter().enumerate() {
+        if index == 0 || writes[index - 1].place != write.place {
             let location = stores.get(&write.place).map(|store| store.location()).unwrap_or_default();
             let _ = writeln!(text, "{}", shown(&location));
-            place = &write.place;
+            if let Some((_, condition)) =
+                all.looked.conditions.iter().find(|(place, _)| *place == write.place)
+            {
+                let Condition { platform, status, health, bytes, .. } = condition;
+                let _ = writeln!(
+                    text,
+                    "    {}, {status}, {health}; {bytes} of {BUDGET} bytes of plain properties now",
+                    shown(platform)
+                );
+            }
         }
-        let own = |change: &&crate::plan::Change| change.address != Revision::address();
-        let refers = |change: &&crate::plan::Change| matches!(&change.after, Want::Present(wanted) if wanted.held.value().is_none());
-        let changes = write.changes.iter().filter(own);
-        let (references, values) =
-            (changes.clone().filter(refers).count(), changes.filter(|change| !refers(change)).count());
-        let sign = match write.changes.iter().any(|change| change.before.is_some()) {
-            true => then.ui.toned(Tone::Notable, "~"),
-            false => then.ui.toned(Tone::Good, "+"),
-        };
-        let counted = [(values, "value"), (references, "reference")];
-        let counted: Vec<String> = counted
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| plural(count, what))
-            .collect();
-        let _ = writeln!(text, "  {sign} {}  {}", shown(&write.unit.0), counted.join(", "));
-        for note in &write.notes {
+        if index < LISTED || writes.len() - index < 3 {
+            unit(then, write, text);
+        } else if index == LISTED {
+            let _ = writeln!(text, "  … and {} more", writes.len() - LISTED - 2);
+        }
+        for note in write.notes.iter().filter(|note| told.insert(*note)) {
             let _ = writeln!(text, "  {} {}", then.ui.toned(Tone::Notable, "!"), shown(note));
         }
     }
     Ok(())
+}
+
+/// One unit: whether it is new, and what it gets.
+fn unit(then: &Context, write: &crate::plan::Write, text: &mut String) {
+    let changes = write.changes.iter().filter(|change| change.address != Revision::address());
+    let refers = |change: &&crate::plan::Change| matches!(&change.after, Want::Present(wanted) if wanted.held.value().is_none());
+    let references = changes.clone().filter(refers).count();
+    let counted = [(changes.count() - references, "value"), (references, "reference")];
+    let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+    let counted: Vec<String> = counted.map(|(count, what)| plural(count, what)).collect();
+    let sign = match write.changes.iter().any(|change| change.before.is_some()) {
+        true => then.ui.toned(Tone::Notable, "~"),
+        false => then.ui.toned(Tone::Good, "+"),
+    };
+    let _ = writeln!(text, "  {sign} {}  {}", shown(&write.unit.0), counted.join(", "));
+}
+
+/// What the values cost where they are to be, and how long it takes until they are there.
+fn price(then: &Context, values: &Values, plan: &Plan, text: &mut String) -> Result<()> {
+    let manifest = &then.project()?.manifest;
+    let spec = then.environment()?;
+    let told = cost::cost(manifest, spec, &sizes(values), &spec.home);
+    let _ = writeln!(text, "cost: {told} ({})", Prices::of(manifest).source());
+    let plain = |address: &&Address| manifest.key(address).is_some_and(|key| !key.secret);
+    let plain = values.held.entries.keys().filter(plain).count();
+    if told.secrets >= values.held.entries.len() && plain > 0 {
+        let plain = plural(plain, "plain value");
+        let _ = writeln!(
+            text,
+            "      {plain} among them: with `value` in the manifest they would need no secret"
+        );
+    }
+    let home = then.home_name()?;
+    let writes = plan.writes.iter().filter(|write| write.place == home).count();
+    let a_second = match then.environment()?.home {
+        Place::Ssm => then.environment()?.quota.writes as usize,
+        _ => SECRETS_A_SECOND,
+    };
+    let seconds = writes.div_ceil(a_second.max(1));
+    let updates = plan.writes.iter().any(|write| write.place != home && write.place != ManifestFile::PLACE);
+    let deployment = if updates { ", then a deployment, which takes minutes" } else { "" };
+    if seconds > 1 || updates {
+        let writes = plural(writes, "write");
+        let _ = writeln!(text, "time: {writes} at {a_second} a second, at least {seconds} s{deployment}");
+    }
+    Ok(())
+}
+
+/// How many bytes each value has.
+fn sizes(values: &Values) -> Vec<(Address, usize)> {
+    let sized = |(address, entry): (&Address, &Entry)| Some((address.clone(), entry.held.value()?.len()));
+    values.held.entries.iter().filter_map(sized).collect()
+}
+
+/// Other layouts of the same values, with what each costs.
+pub(super) fn ways(then: &Context, values: &Values) -> Result<Vec<String>> {
+    let all = cost::alternatives(&then.project()?.manifest, then.environment()?, &sizes(values));
+    let of = |layout: Layout| all.iter().find(|(one, _)| *one == layout).map(|(_, cost)| cost.to_string());
+    let per_key =
+        of(Layout::SecretPerKey).map(|cost| format!("`--secret-per-key` needs no JSON keys: {cost}"));
+    let ssm = of(Layout::Parameters).map(|cost| format!("`--to ssm` needs none either: {cost}"));
+    Ok(per_key.into_iter().chain(ssm).collect())
 }
 
 /// The manifest's edit, line by line.
