@@ -68,17 +68,21 @@ fn the_script_of_dev_app_is_found_and_its_containers_are_not_to_blame() {
 }
 
 #[test]
-fn antenna_lacks_a_role_and_its_compose_file_is_for_laptops() {
+fn antenna_is_ready_with_its_role_and_not_without_it() {
     let dockerrun = include_str!("../../../examples/antenna/Dockerrun.aws.json");
     let compose = include_str!("../../../examples/antenna/docker-compose.yml");
-    let both = [("Dockerrun.aws.json", dockerrun), ("docker-compose.yml", compose)];
-    assert_eq!(in_tree(&ECS, &both), ["problem no-execution-role Dockerrun.aws.json:1"]);
-    let role = "{ \"executionRoleArn\": \"arn:aws:iam::444455556666:role/tasks\",";
-    let with_role = dockerrun.replacen('{', role, 1);
-    assert_eq!(in_tree(&ECS, &[("Dockerrun.aws.json", &with_role)]), NOTHING);
+    let setup = include_str!("../../../examples/antenna/.ebextensions/00_setup.config");
+    let of = |dockerrun: &str| {
+        let others = [("docker-compose.yml", compose), (".ebextensions/00_setup.config", setup)];
+        in_tree(&ECS, &[&[("Dockerrun.aws.json", dockerrun)][..], &others].concat())
+    };
+    assert_eq!(of(dockerrun), NOTHING);
+    let roleless: Vec<&str> = dockerrun.lines().filter(|line| !line.contains("executionRoleArn")).collect();
+    assert!(roleless.len() < dockerrun.lines().count());
+    assert_eq!(of(&roleless.join("\n")), ["problem no-execution-role Dockerrun.aws.json:1"]);
+    assert_eq!(of("{").last().unwrap(), "warning unreadable-file Dockerrun.aws.json:1");
     assert_eq!(in_tree(&ECS, &[]), ["warning no-dockerrun"]);
-    assert_eq!(in_tree(&ECS, &[("deploy/Dockerrun.aws.json", &with_role)]), NOTHING);
-    assert_eq!(in_tree(&ECS, &[("Dockerrun.aws.json", "{")]).len(), 1);
+    assert_eq!(in_tree(&ECS, &[("deploy/Dockerrun.aws.json", dockerrun)]), NOTHING);
 }
 
 #[test]
