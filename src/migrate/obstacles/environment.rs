@@ -56,7 +56,7 @@ fn health(copy: &CopySpec, condition: &Condition, despite: bool) -> Option<Findi
             "the update of an environment that is unwell often fails and is rolled back, and whether the app still works \
              after it could not be told",
         )
-        .fix(format!("bring it to Green first; {}", events(copy)));
+        .fix(format!("bring it to Green first; {}; `--despite-health` migrates all the same", events(copy)));
     (health != "Green").then_some(finding)
 }
 
@@ -96,7 +96,7 @@ fn unknown(condition: &Condition, what: &str, since: &str) -> Finding {
     let platform = &condition.platform;
     Finding::warning("platform-unknown", format!("whether {platform} resolves {what} is not known"))
         .why(format!("AWS did not tell how old it is; versions of {since} and later do"))
-        .fix("look for its version in AWS's release notes, or move one harmless variable first, which proves it")
+        .fix("look for its version in AWS's release notes, or move one harmless variable first (`--canary KEY`), which proves it")
 }
 
 fn many_lines(condition: &Condition, names: &BTreeSet<String>) -> Option<Finding> {
