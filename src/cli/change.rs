@@ -347,8 +347,9 @@ struct Changes<'a> {
     left: Vec<String>,
 }
 
+/// One change of a document.
 #[derive(Serialize)]
-struct Changed<'a> {
+pub(super) struct Changed<'a> {
     place: &'a str,
     address: String,
     change: Mark,
@@ -360,7 +361,7 @@ struct Changed<'a> {
 }
 
 impl Changed<'_> {
-    fn of(line: &Line) -> Changed<'_> {
+    pub(super) fn of(line: &Line) -> Changed<'_> {
         Changed {
             place: &line.place,
             address: line.address.to_string(),

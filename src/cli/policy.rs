@@ -1,6 +1,7 @@
 //! `policy`: the IAM policy that somebody needs for an environment. It asks AWS nothing.
 
 use super::context::Context;
+use super::migrate::{self, Target};
 use super::report::Exit;
 use crate::policy::{self, Answer, Bearer, Policy};
 use anyhow::Result;
@@ -14,6 +15,7 @@ Examples:
   strongroom -e prod policy --for operator > operator.json
   aws iam create-policy --policy-name dev-app-operator --policy-document file://operator.json
   strongroom -e prod policy --for instance      (for the role of the instance profile)
+  strongroom -e prod policy --for instance --migrated-to secretsmanager
 
 It comes from the manifest alone: print it again when groups, paths, the account or the key
 change. Groups with `audience = \"operator\"` are in the operator's and the rotator's only.
@@ -22,6 +24,14 @@ pub(super) struct PolicyArgs {
     /// Who it is for
     #[arg(long = "for", value_name = "WHO", value_enum)]
     bearer: Who,
+
+    /// As it is needed once the environment is migrated there; `migrate` itself needs the operator's
+    #[arg(long, value_name = "PLACE")]
+    migrated_to: Option<Target>,
+
+    /// With --migrated-to: with a secret for each key
+    #[arg(long, requires = "migrated_to")]
+    secret_per_key: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum, Serialize)]
@@ -58,6 +68,11 @@ struct Printed<'a> {
 }
 
 pub(super) fn run(ctx: &mut Context, args: &PolicyArgs) -> Result<Exit> {
+    let then = match args.migrated_to {
+        Some(to) => Some(migrate::as_if(ctx, to, args.secret_per_key)?),
+        None => None,
+    };
+    let ctx = then.as_ref().unwrap_or(ctx);
     let environment = ctx.environment()?;
     let Answer { policy, remarks } =
         policy::policy(&ctx.project()?.manifest, environment, args.bearer.into());

@@ -3,6 +3,7 @@
 //! Owns what is typed and asked. What is decided and done is [`crate::migrate`]'s; the operation is journaled like every
 //! other, so that `resume` and `undo` know it.
 
+mod document;
 mod preflight;
 mod report;
 mod show;
@@ -26,6 +27,7 @@ use crate::store::{ManifestFile, OperationId, Stores};
 use crate::web;
 use anyhow::Result;
 use clap::{Args, ValueEnum, ValueHint};
+use document::Outcome;
 use std::path::PathBuf;
 
 /// Move secrets out of Beanstalk's plain properties, and leave references to them there
@@ -81,7 +83,7 @@ pub(super) struct MigrateArgs {
 
 /// A place that references can refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Target {
+pub(super) enum Target {
     /// Parameters of the Systems Manager
     Ssm,
     /// Secrets Manager
@@ -151,6 +153,7 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
         ctx.ui.note(&format!("{command}: nothing to do, it is so already"));
         return ctx.say_document(&command, &[], None, &[]);
     }
+    let lines = then.lines(&plan);
     ctx.ui.show(&show::text(
         &then,
         &command,
@@ -164,7 +167,9 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
     )?);
     if ctx.dry_run() {
         ctx.ui.note("dry run: nothing was changed");
-        return then.say_document(&command, &then.lines(&plan), None, &[]);
+        let (all, cost) = ((&decision, &looked, lines.as_slice()), show::cost(&then, &values)?);
+        document::say(&then, &command, all, cost, &Outcome::default())?;
+        return Ok(Exit::Done);
     }
     ctx.can_back_up()?;
     then.approve(&format!("Migrate `{}`?", then.environment()?.name), &plan, &stores)?;
@@ -183,7 +188,17 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
         operation.record(Step::BackedUp { file: backup.clone() })?;
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(&then, stage)).await
     })?;
-    reported(&then, args, &command, &plan, &done)
+    let left = told(&done);
+    let report = reported(&then, args, &command, &done, &left)?;
+    let outcome = Outcome {
+        operation: Some(done.operation.as_str()),
+        backup: Some(&backup),
+        report: Some(&report),
+        left: &left,
+    };
+    let (all, cost) = ((&decision, &looked, lines.as_slice()), show::cost(&then, &values)?);
+    document::say(&then, &command, all, cost, &outcome)?;
+    Ok(Exit::Done)
 }
 
 /// Seals all that the places hold, and what is in the way of the values in the new home, and says where.
@@ -231,7 +246,8 @@ pub(super) fn go_on(
         let mut operation = journal.open(id)?;
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(then, stage)).await
     })?;
-    reported(then, args, &command, &plan, &done)
+    reported(then, args, &command, &done, &told(&done))?;
+    then.say_document(&command, &then.lines(&plan), Some(&done.operation), &done.left)
 }
 
 /// What a run is about, the parts apart that differ between a first run and a later one.
@@ -304,11 +320,25 @@ fn decided(ctx: &Context, args: &MigrateArgs) -> Result<Decision> {
             undeclared.entries.entry(address).or_insert(entry);
         }
     }
-    let path = &ctx.project()?.path;
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Stop::new(Exit::Manifest, format!("cannot read {}", path.display())).because(error)
-    })?;
+    let text = text(ctx)?;
     Ok(migrate::decide((manifest.file(), &text), manifest, environment, &held, &undeclared, &args.wish())?)
+}
+
+/// The environment as it will be once it is migrated, by the manifest alone.
+pub(super) fn as_if(ctx: &Context, to: Target, secret_per_key: bool) -> Result<Context> {
+    let (only, secret, plain) = (Vec::new(), Vec::new(), Vec::new());
+    let wish = Wish { to: to.place(), secret_per_key, only, secret, plain };
+    let (manifest, environment, none) = (&ctx.project()?.manifest, ctx.environment()?, Snapshot::default());
+    let text = text(ctx)?;
+    let decision = migrate::decide((manifest.file(), &text), manifest, environment, &none, &none, &wish)?;
+    ctx.with_manifest(&decision.text)
+}
+
+/// The text of the manifest's file.
+fn text(ctx: &Context) -> Result<String> {
+    let path = &ctx.project()?.path;
+    let failed = |error| Stop::new(Exit::Manifest, format!("cannot read {}", path.display())).because(error);
+    Ok(std::fs::read_to_string(path).map_err(failed)?)
 }
 
 /// The copies that get references.
@@ -353,8 +383,19 @@ fn whole(then: &Context, foreseen: &Foreseen, stores: &Stores, decision: &Decisi
     Ok(foreseen.home.clone().then(foreseen.copies.clone()).then(manifest))
 }
 
-fn reported(then: &Context, args: &MigrateArgs, command: &str, plan: &Plan, done: &Done) -> Result<Exit> {
-    let left: Vec<String> = done.left.iter().map(|(place, address)| format!("{place} {address}")).collect();
+/// What was left alone.
+fn told(done: &Done) -> Vec<String> {
+    done.left.iter().map(|(place, address)| format!("{place} {address}")).collect()
+}
+
+/// Writes the report, and says what was done.
+fn reported(
+    then: &Context,
+    args: &MigrateArgs,
+    command: &str,
+    done: &Done,
+    left: &[String],
+) -> Result<String> {
     if !left.is_empty() {
         then.ui.warning(&format!("changed by somebody else, and left as it is: {}", left.join(", ")));
     }
@@ -364,5 +405,5 @@ fn reported(then: &Context, args: &MigrateArgs, command: &str, plan: &Plan, done
         "{command}: done and read back; `strongroom undo {}` takes it back, `strongroom doctor` says what still has the old values",
         done.operation
     ));
-    then.say_document(command, &then.lines(plan), Some(&done.operation), &done.left)
+    Ok(file)
 }

@@ -139,10 +139,9 @@ fn unit(then: &Context, write: &crate::plan::Write, text: &mut String) {
 
 /// What the values cost where they are to be, and how long it takes until they are there.
 fn price(then: &Context, values: &Values, plan: &Plan, text: &mut String) -> Result<()> {
-    let manifest = &then.project()?.manifest;
-    let spec = then.environment()?;
+    let (manifest, spec) = (&then.project()?.manifest, then.environment()?);
     let told = cost::cost(manifest, spec, &sizes(values), &spec.home);
-    let _ = writeln!(text, "cost: {told} ({})", Prices::of(manifest).source());
+    let _ = writeln!(text, "cost: {}", cost(then, values)?);
     let plain = |address: &&Address| manifest.key(address).is_some_and(|key| !key.secret);
     let plain = values.held.entries.keys().filter(plain).count();
     if told.secrets >= values.held.entries.len() && plain > 0 {
@@ -166,6 +165,13 @@ fn price(then: &Context, values: &Values, plan: &Plan, text: &mut String) -> Res
         let _ = writeln!(text, "time: {writes} at {a_second} a second, at least {seconds} s{deployment}");
     }
     Ok(())
+}
+
+/// What the values cost a month where they are to be, and by which prices.
+pub(super) fn cost(then: &Context, values: &Values) -> Result<String> {
+    let (manifest, spec) = (&then.project()?.manifest, then.environment()?);
+    let told = cost::cost(manifest, spec, &sizes(values), &spec.home);
+    Ok(format!("{told} ({})", Prices::of(manifest).source()))
 }
 
 /// How many bytes each value has.
