@@ -239,3 +239,25 @@ fn a_project_that_is_made_from_aws_tells_no_value() {
         nothing_spilled(&env);
     }
 }
+
+/// What somebody saved, or a deployment left behind, holds every value; only names come out.
+#[test]
+fn old_values_that_doctor_finds_are_told_by_name() {
+    let (cloud, env) = project("ssm");
+    cloud.world(|world| {
+        let now = jiff::Timestamp::now();
+        let stack = "64bit Amazon Linux 2023 v4.9.1 running Docker";
+        let seed = Seed::new("demo", "demo-prod", stack).property("TOKEN", &format!("{CANARY}5"));
+        world.beanstalk.add_template(seed, "before", now);
+        world.beanstalk.add_failed_draft("demo-prod", &Default::default(), now);
+    });
+    let manifest = env.read("strongroom.toml").replace("secrets = \"value\"", "secrets = \"reference\"");
+    env.write("strongroom.toml", manifest);
+    for words in ["-vv doctor", "-vv --json doctor"] {
+        let output = env.run(words);
+        clean(words, &output, Told::Nothing);
+        assert!(output.stdout.contains("the saved configuration `before` holds plain values of TOKEN"));
+        assert!(output.stdout.contains("the draft that failed holds plain values of"));
+    }
+    nothing_spilled(&env);
+}
