@@ -7,6 +7,9 @@ use crate::support::env::TestEnv;
 use crate::support::machine::program;
 use serde_json::Value;
 use std::fs;
+use strongroom::backup;
+use strongroom::document::{Record, Section, State};
+use strongroom::seal::{self, Identities};
 
 const UPDATE: &str = "elasticbeanstalk:UpdateEnvironment";
 const PROPERTIES: &str = "aws:elasticbeanstalk:application:environment";
@@ -92,8 +95,8 @@ fn opened(env: &TestEnv, file: &str) -> Value {
     });
     let text = age.unwrap_or_else(|| {
         let identity = fs::read(env.config("identity.txt")).unwrap();
-        let me = strongroom::seal::Identities::parse(&identity, &mut || None).unwrap();
-        strongroom::seal::open(&fs::read(env.path(file)).unwrap(), &me).unwrap().to_vec()
+        let me = Identities::parse(&identity, &mut || None).unwrap();
+        seal::open(&fs::read(env.path(file)).unwrap(), &me).unwrap().to_vec()
     });
     serde_json::from_slice(&text).unwrap()
 }
@@ -164,7 +167,11 @@ fn a_backup_is_found_and_compared_after_home_has_moved() {
     assert!(!verified.contains("UNKNOWN") && !verified.contains("app/HOST"), "{verified}");
     env.run("backup create").success();
     env.run("backup prune --keep 1 --yes").success();
-    assert!(!env.run("backup list").success().contains(id));
+    assert_eq!(
+        env.run("backup list").success().lines().count(),
+        2,
+        "those of both places are counted together"
+    );
 }
 
 #[test]
@@ -221,6 +228,32 @@ fn the_manifest_comes_back_only_where_that_is_asked_for_and_is_undone_with_the_r
     assert!(quiet.stderr.contains("nothing to do") && !quiet.stderr.contains("manifest"), "{}", quiet.stderr);
     env.run("undo --yes").success();
     assert_eq!((env.read("strongroom.toml"), deployed(&cloud) == after), (new, true));
+    env.run("status --check").success();
+}
+
+/// What a move of home leaves behind for the day on which it is taken back by the file: that its secrets were not there.
+#[test]
+fn what_a_backup_says_was_absent_goes_where_that_is_asked_for_and_is_undone_too() {
+    let (cloud, env) = project();
+    create(&env);
+    let (before, old) = (deployed(&cloud), env.read("strongroom.toml"));
+    let me = Identities::parse(&fs::read(env.config("identity.txt")).unwrap(), &mut || None).unwrap();
+    let mut document = backup::read(&env.path("backup.age"), Some(&me)).unwrap();
+    let absent = ["app/TOKEN", "app/PASSWORD", "app/HOST"].map(|at| (at.parse().unwrap(), Record::default()));
+    document.sections.insert(1, Section::new("secretsmanager", State::Held, absent.into()));
+    backup::write(&env.path("whole.age"), &document, &me.recipients(), Some(&me)).unwrap();
+    moved(&env);
+    let (after, new) = (deployed(&cloud), env.read("strongroom.toml"));
+    let told = env.run("backup verify whole.age").success();
+    assert!(told.contains("app/HOST      secretsmanager  came after the backup"), "{told}");
+    let kept = env.run("backup restore whole.age --dry-run").stderr;
+    assert!(kept.contains("3 values came after the backup and will stay"), "{kept}");
+    env.run("backup restore whole.age --prune --with-manifest --yes").success();
+    assert_eq!((env.read("strongroom.toml"), deployed(&cloud) == before), (old, true));
+    env.run("status --check").success();
+    env.run("undo --yes").success();
+    assert_eq!((env.read("strongroom.toml"), deployed(&cloud) == after), (new, true));
+    assert_eq!(env.run("get TOKEN").success(), "canary-token");
     env.run("status --check").success();
 }
 
@@ -299,4 +332,33 @@ fn where_there_is_neither_a_manifest_nor_one_in_the_backup_nothing_is_done() {
     assert!(stderr.contains("none in this backup"), "{stderr}");
     let stderr = env.run("backup restore nowhere.age --yes").failure(4);
     assert!(stderr.contains("there is no strongroom.toml"), "{stderr}");
+}
+
+#[test]
+fn a_parameter_comes_back_with_its_type_key_and_description() {
+    let cloud = Cloud::start();
+    let env = person(&cloud);
+    env.run("init --yes").success();
+    env.write(
+        "strongroom.toml",
+        manifest(&env, ("ssm", "value")).replace("HOST = {}", "HOST = { type = \"String\" }"),
+    );
+    cloud.world(|world| world.beanstalk.add(Seed::new("shop", NAME, DOCKER), jiff::Timestamp::now()));
+    env.run_with_stdin("set PASSWORD --yes", "canary").success();
+    env.run_with_stdin("set HOST --yes", "plain").success();
+    let backup = opened(&env, &create(&env));
+    let entries = &backup["sections"][0]["entries"];
+    assert_eq!(entries["app/PASSWORD"]["attributes"]["type"], "SecureString");
+    assert_eq!(entries["app/PASSWORD"]["attributes"]["kms_key"], "alias/aws/ssm");
+    assert_eq!(entries["app/HOST"]["attributes"]["type"], "String");
+    env.run("delete PASSWORD --yes").success();
+    env.run("delete HOST --yes").success();
+    env.run("backup restore backup.age --yes").success();
+    assert_eq!(env.run("get PASSWORD").success(), "canary");
+    fs::remove_file(env.path("backup.age")).unwrap();
+    let again = opened(&env, &create(&env));
+    for key in ["app/HOST", "app/PASSWORD"] {
+        let attributes = &again["sections"][0]["entries"][key]["attributes"];
+        assert_eq!(*attributes, entries[key]["attributes"], "{key}");
+    }
 }

@@ -9,10 +9,11 @@ use super::super::report::{Exit, Stop};
 use super::super::ui::{plural, shown};
 use crate::backup::{self, BackupError, Part, Proof};
 use crate::manifest;
-use crate::name::Group;
+use crate::name::{Address, Group};
 use crate::plan::Place;
 use crate::secret::Secret;
-use crate::store::ManifestFile;
+use crate::snapshot::Snapshot;
+use crate::store::{ErrorKind, ManifestFile};
 use anyhow::Result;
 use clap::{Args, ValueHint};
 use serde::Serialize;
@@ -129,13 +130,28 @@ impl Context {
         let home = self.home_name()?;
         let mut parts = vec![match &self.environment()?.home {
             manifest::Place::Beanstalk { copy } => self.properties(home, copy).await?,
-            _ => Part::whole(home, self.home()?.walk(&groups).await?),
+            _ => Part::whole(home, self.all_of_home(&groups).await?),
         }];
         for copy in self.copies()? {
             parts.push(self.properties(place_of(copy), &copy.name).await?);
         }
         parts.push(Part::manifest(self.manifest_text()?));
         Ok(parts)
+    }
+
+    /// All that home holds, with what it keeps beside the values and no read of them tells (a parameter's KMS key).
+    async fn all_of_home(&self, groups: &[Group]) -> Result<Snapshot> {
+        let home = self.home()?;
+        let mut held = home.walk(groups).await?;
+        let addresses: Vec<Address> = held.entries.keys().cloned().collect();
+        match home.detail(&mut held, &addresses).await {
+            Err(error) if error.kind == ErrorKind::Denied => self.ui.warning(&format!(
+                "the values are in it, and their KMS keys and tiers are not: {}",
+                shown(&error.to_string())
+            )),
+            told => told?,
+        }
+        Ok(held)
     }
 
     async fn properties(&self, place: Place, copy: &str) -> Result<Part> {
