@@ -259,7 +259,7 @@ impl Migration<'_> {
             }
         }
         let error = StoreError::new(ErrorKind::Failed, address, said)
-            .hint("the references are deployed, and the manifest is not changed yet: `strongroom undo` brings the plain properties back");
+            .hint("the references are deployed and their values are as before; look at what the app says of itself (`eb logs`)");
         Err(midway(operation, ApplyError::Read(Box::new(error))))
     }
 }

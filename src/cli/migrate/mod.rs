@@ -16,7 +16,7 @@ use super::report::{Exit, Stop};
 use super::ui::{plural, shown};
 use crate::apply::{self, Done};
 use crate::backup::Part;
-use crate::journal::{Begin, Step};
+use crate::journal::{Begin, Standing, Step};
 use crate::manifest::{CopySpec, Instances, Place, ValueSource};
 use crate::migrate::{self, Decision, Foreseen, Migration, Stage, Values, Wish};
 use crate::name::{Address, Group};
@@ -298,6 +298,17 @@ fn check(ctx: &Context, args: &MigrateArgs) -> Result<()> {
             "--secret-per-key is about Secrets Manager; ssm has a parameter for each key anyway",
         )
         .into());
+    }
+    let open = ctx.journal()?.list()?.into_iter();
+    let mut open = open.filter(|one| one.goes_on.is_some() && one.standing == Standing::Unfinished);
+    if let Some(one) = open.next() {
+        let message = format!("operation {} ({}) stopped midway", one.id, one.command);
+        return Err(Stop::new(Exit::Midway, message)
+            .hint(format!(
+                "`strongroom resume {id}` finishes it, `strongroom undo {id}` takes it back",
+                id = one.id
+            ))
+            .into());
     }
     if let Some(address) = &args.probe {
         web::check(address).map_err(|error| Stop::usage("--probe cannot be asked").because(error))?;

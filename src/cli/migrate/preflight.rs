@@ -29,7 +29,7 @@ pub(super) struct Preflight {
 pub(super) fn look(then: &Context, values: &Values, despite_health: bool) -> Result<Preflight> {
     let project = then.project()?;
     let found = files::found(project);
-    let mut looked = Preflight { conditions: Vec::new(), findings: Vec::new() };
+    let mut looked = Preflight { conditions: Vec::new(), findings: found.unread };
     for copy in then.copies()? {
         let moving = moving(then, copy, values)?;
         if moving.is_empty() {
@@ -116,12 +116,12 @@ impl Preflight {
 /// A finding with its reason and the way on.
 fn told(finding: &Finding) -> String {
     let place = finding.place.as_ref().map(|place| format!("{}: ", shown(&place.to_string())));
-    let mut text = format!("  {}{}", place.unwrap_or_default(), shown(&finding.what));
+    let mut text = format!("{}{}", place.unwrap_or_default(), shown(&finding.what));
     if !finding.why.is_empty() {
-        text.push_str(&format!("\n    why: {}", shown(&finding.why)));
+        text.push_str(&format!("\n  why: {}", shown(&finding.why)));
     }
     if let Some(fix) = &finding.fix {
-        text.push_str(&format!("\n    fix: {}", shown(fix)));
+        text.push_str(&format!("\n  fix: {}", shown(fix)));
     }
     text
 }

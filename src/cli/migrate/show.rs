@@ -11,7 +11,7 @@ use crate::migrate::cost::{self, Layout, Prices};
 use crate::migrate::{Decision, Foreseen, Stage, Values};
 use crate::name::Address;
 use crate::plan::{Plan, Want};
-use crate::policy::{self, Bearer};
+use crate::policy::{self, Bearer, Remark};
 use crate::snapshot::Entry;
 use crate::store::{BUDGET, Condition, ManifestFile, Stores};
 use anyhow::Result;
@@ -43,14 +43,15 @@ pub(super) fn text(then: &Context, command: &str, shown: &Shown<'_>) -> Result<S
     manifest(then, shown.plan, &mut text)?;
     price(then, shown.values, shown.plan, &mut text)?;
     for note in shown.looked.notes() {
-        let _ = writeln!(text, "{} {}", then.ui.toned(Tone::Notable, "!"), note.trim_start());
+        let _ = writeln!(text, "{} {}", then.ui.toned(Tone::Notable, "!"), note.replace('\n', "\n  "));
     }
-    instance_policy(then, &mut text)?;
+    let ecs = shown.looked.conditions.iter().any(|(_, condition)| condition.facts.ecs);
+    instance_policy(then, ecs, &mut text)?;
     Ok(text)
 }
 
 /// What the instances must be allowed before they can resolve references.
-fn instance_policy(then: &Context, text: &mut String) -> Result<()> {
+fn instance_policy(then: &Context, ecs: bool, text: &mut String) -> Result<()> {
     let answer = policy::policy(&then.project()?.manifest, then.environment()?, Bearer::Instance);
     if answer.policy.is_empty() {
         return Ok(());
@@ -59,7 +60,8 @@ fn instance_policy(then: &Context, text: &mut String) -> Result<()> {
     for line in answer.policy.json().lines() {
         let _ = writeln!(text, "  {line}");
     }
-    for remark in &answer.remarks {
+    // On other platforms nobody but the instances resolves anything.
+    for remark in answer.remarks.iter().filter(|remark| ecs || **remark != Remark::ResolvesReferences) {
         let _ = writeln!(text, "  {} {remark}", then.ui.toned(Tone::Notable, "!"));
     }
     Ok(())
