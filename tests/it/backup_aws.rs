@@ -362,3 +362,30 @@ fn a_parameter_comes_back_with_its_type_key_and_description() {
         assert_eq!(*attributes, entries[key]["attributes"], "{key}");
     }
 }
+
+/// The backup that a migration makes is enough for what its undo does, also where its journal is not.
+#[test]
+fn the_backup_of_a_migration_takes_it_back_here_and_from_another_machine() {
+    let (cloud, env) = project();
+    let (before, old) = (deployed(&cloud), env.read("strongroom.toml"));
+    env.run("migrate --to secretsmanager --yes").success();
+    let (after, new) = (deployed(&cloud), env.read("strongroom.toml"));
+    assert_ne!(before, after);
+    let listed: Value = serde_json::from_str(&env.run("backup list --json").success()).unwrap();
+    let id = listed["backups"][0]["id"].as_str().unwrap();
+    let folders = fs::read_dir(env.state("shop/prod")).unwrap().map(|entry| entry.unwrap().path());
+    let file = folders.map(|folder| folder.join(format!("{id}.age"))).find(|file| file.exists()).unwrap();
+    fs::copy(file, env.path("backup.age")).unwrap();
+    let elsewhere = with_the_file_only(&cloud, &env);
+    let restored = elsewhere.run("backup restore ./backup.age --yes");
+    assert!(!restored.stderr.contains("warning"), "{}", restored.stderr);
+    assert_eq!((elsewhere.read("strongroom.toml"), deployed(&cloud) == before), (old.clone(), true));
+    elsewhere.run("undo --yes").success();
+    assert!(deployed(&cloud) == after);
+    env.run(&format!("backup restore {id} --prune --with-manifest --yes")).success();
+    assert_eq!((env.read("strongroom.toml"), deployed(&cloud) == before), (old, true));
+    env.run("status --check").success();
+    env.run("undo --yes").success();
+    assert_eq!((env.read("strongroom.toml"), deployed(&cloud) == after), (new, true));
+    env.run("status --check").success();
+}

@@ -30,8 +30,8 @@ pub(super) struct Now {
 }
 
 impl Context {
-    /// The sections of a backup that have a place here, and the names of the places that are not there any more. Those
-    /// of another environment's copies (not `ours`) are no business of this one's.
+    /// The sections of a backup that have a place here, and the names of places that held something and are not there any
+    /// more. Those of another environment's copies (not `ours`) are no business of this one's.
     pub(super) fn belonging<'d>(
         &self,
         document: &'d Document,
@@ -51,7 +51,7 @@ impl Context {
                 found.push(Belonging { section, place: section.place.clone(), moved: false, home_then });
             } else if home_then && !has_home {
                 found.push(Belonging { section, place: home.clone(), moved: true, home_then });
-            } else if !section.records.is_empty() {
+            } else if !backup::contents(section).is_empty() {
                 gone.push(section.place.as_str());
             }
         }
