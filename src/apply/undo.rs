@@ -7,7 +7,7 @@ use crate::journal::{Begin, Ending, Journal, Operation, Step};
 use crate::name::Address;
 use crate::plan::{Desired, Place, Plan, Want};
 use crate::store::{OperationId, Stores};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an undo would do. Holds the operation that is undone, so that nobody resumes it meanwhile.
 pub struct Undo {
@@ -34,7 +34,8 @@ impl Past {
 type PlacePasts = (Place, BTreeMap<Address, Past>);
 
 /// Compares what the operation left with what is there now. An address that is neither as before nor as the operation
-/// made it was changed by somebody else since: a conflict, unless `skip_changed`, and then it is left as it is.
+/// made it was changed by somebody else since: a conflict, unless `skip_changed`, and then it is left as it is, in every
+/// place.
 pub async fn plan_undo(
     journal: &Journal,
     id: &OperationId,
@@ -46,23 +47,29 @@ pub async fn plan_undo(
         return Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() });
     }
     quieten(&mut original, stores, &mut |_| ()).await?;
-    let mut plan = Plan::default();
+    let unread = |error| ApplyError::Read(Box::new(error));
+    let mut looked = Vec::new();
     let mut left = Vec::new();
     for (place, pasts) in pasts(&original, stores)? {
         let Some(store) = stores.get(&place) else { continue };
-        let unread = |error| ApplyError::Read(Box::new(error));
         let wants: Vec<(&Address, Want)> = pasts.iter().flat_map(|(at, past)| past.wants(at)).collect();
         let seen = look(store.as_ref(), &wants).await.map_err(unread)?;
-        let mut desired = Desired::new();
-        for (address, past) in pasts {
-            let now = seen.entries.get(&address);
-            if past.before.met_by(now) || past.known.iter().any(|want| want.met_by(now)) {
-                desired.insert(address, past.before);
-            } else {
-                left.push((place.clone(), address));
-            }
-        }
-        let store = store.as_ref();
+        let ours = |at: &Address, past: &Past| {
+            let now = seen.entries.get(at);
+            past.before.met_by(now) || past.known.iter().any(|want| want.met_by(now))
+        };
+        let changed = pasts.iter().filter(|(at, past)| !ours(at, past));
+        left.extend(changed.map(|(at, _)| (place.clone(), at.clone())));
+        looked.push((place, pasts, seen));
+    }
+    // What somebody changed in one place is left in all of them: an old value beside a new one in another place would
+    // be worse than either.
+    let theirs: BTreeSet<Address> = left.iter().map(|(_, address)| address.clone()).collect();
+    let mut plan = Plan::default();
+    for (place, pasts, seen) in looked {
+        let Some(store) = stores.get(&place).map(AsRef::as_ref) else { continue };
+        let back = pasts.into_iter().filter(|(address, _)| !theirs.contains(address));
+        let desired: Desired = back.map(|(address, past)| (address, past.before)).collect();
         let mut back = compared(&place, store, &desired, &seen).await.map_err(unread)?;
         for write in &mut back.writes {
             // What was there fits; a place that cannot say more about it just now does not stand in the way.

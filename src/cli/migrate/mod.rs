@@ -207,7 +207,14 @@ fn backed_up(ctx: &Context, then: &Context, values: &Values, stores: &Stores) ->
     let mut extra = Vec::new();
     if home != ctx.home_name()? {
         let addresses: Vec<Address> = values.held.entries.keys().cloned().collect();
-        let held = then.wait_for(async { Ok(stores[&home].read(&addresses).await?) })?;
+        let held = then.wait_for(async {
+            let mut held = stores[&home].read(&addresses).await?;
+            let present: Vec<Address> = held.entries.keys().cloned().collect();
+            if !present.is_empty() {
+                stores[&home].detail(&mut held, &present).await?;
+            }
+            Ok(held)
+        })?;
         extra.push(Part::at(home, &addresses, held));
     }
     let made = ctx.wait_for(ctx.back_up(extra, None, true))?;

@@ -64,6 +64,40 @@ fn a_parameter_that_somebody_changed_after_the_plan_is_told_with_both_values_in_
     assert!(matches!(resumed, Err(ApplyError::Conflict { .. })), "{resumed:?}");
 }
 
+/// Home has the password, and a copy the same: after somebody changed the one, the other is not to have the old one again.
+#[test]
+fn what_somebody_changed_in_one_place_is_left_by_an_undo_in_every_place() {
+    let (home, copy) = (
+        Documents::with(&[("app/A", "old"), ("app/B", "old")]),
+        Deployment::with(&[("app/A", "old"), ("app/B", "old")]),
+    );
+    let (home, copy) = (Place::of("home", home), Place::of("copy", copy));
+    let (host, both) = (Host::new(), set(&[("app/A", "new"), ("app/B", "new")]));
+    let stores = || {
+        let door = |place: &Place| (place.door)(Schedule::clean());
+        Stores::from([("home".to_owned(), door(&home)), ("copy".to_owned(), door(&copy))])
+    };
+    let left = block_on(async {
+        let stores = stores();
+        let mut plan = apply::plan("home", stores["home"].as_ref(), &both).await?;
+        plan = plan.then(apply::plan("copy", stores["copy"].as_ref(), &both).await?);
+        let done = apply::run(&host.journal(), "set", &plan, &stores, &mut |_| ()).await?;
+        home.world.meddle("app/A", "theirs");
+        let journal = host.journal();
+        let refused = apply::plan_undo(&journal, &done.operation, &stores, false).await;
+        assert!(matches!(refused, Err(ApplyError::Conflict { .. })));
+        let undo = apply::plan_undo(&journal, &done.operation, &stores, true).await?;
+        Ok::<_, ApplyError>(apply::undo(&journal, undo, &stores, &mut |_| ()).await?.left)
+    })
+    .unwrap();
+    assert_eq!(left, [("home".to_owned(), address("app/A"))]);
+    let now = |place: &Place| ["app/A", "app/B"].map(|at| value(place.world.as_ref(), at));
+    assert_eq!(
+        (now(&home), now(&copy)),
+        (["theirs", "old"].map(str::to_owned), ["new", "old"].map(str::to_owned))
+    );
+}
+
 #[test]
 fn an_overwrite_that_is_found_after_a_lost_answer_is_told_too() {
     let (host, place) =
