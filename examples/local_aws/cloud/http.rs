@@ -230,7 +230,8 @@ fn read(state: &State, head: &hyper::http::request::Parts, body: &[u8]) -> Resul
 /// The service and action that a form names.
 fn queried(form: &Form) -> Result<(Service, String), Rejected> {
     let version = form.get("Version").unwrap_or_default();
-    let service = [Service::Sts, Service::Beanstalk].into_iter().find(|one| one.version() == version);
+    let service =
+        [Service::Sts, Service::Iam, Service::Beanstalk].into_iter().find(|one| one.version() == version);
     match (service, form.get("Action").or(form.get("Operation"))) {
         (Some(service), Some(action)) => Ok((service, action.to_owned())),
         _ => {
@@ -265,7 +266,10 @@ fn signed(state: &State, service: Service, authorization: &str) -> Result<Princi
     };
     let scope: Vec<&str> = credential.split('/').collect();
     let [access_key, _day, region, signed_for, "aws4_request"] = scope[..] else { return Err(incomplete()) };
-    if Service::signed_as(signed_for) != Some(service) || region != state.world.realm.region {
+    // IAM is in no region, and is signed for as one that is always the same.
+    let everywhere = service == Service::Iam;
+    if Service::signed_as(signed_for) != Some(service) || (region != state.world.realm.region && !everywhere)
+    {
         let code = if service.speaks_query() { "SignatureDoesNotMatch" } else { "InvalidSignatureException" };
         let message = format!("Credential should be scoped to a valid region and to {}.", service.name());
         return Err(Refusal::new(code, message).status(403));

@@ -54,6 +54,8 @@ pub(crate) struct Identities {
     pub(super) realm: Realm,
     pub(crate) principals: BTreeMap<String, Principal>,
     pub(crate) roles: BTreeMap<String, Policy>,
+    /// What a role was given, by its ARN and the policy's name.
+    pub(super) inline: BTreeMap<String, BTreeMap<String, Policy>>,
 }
 
 impl Default for Identities {
@@ -66,7 +68,8 @@ impl Identities {
     /// Only the default principal.
     pub(super) fn of(realm: Realm) -> Identities {
         let administrator = (ACCESS_KEY.to_owned(), Principal::administrator(&realm));
-        Identities { principals: BTreeMap::from([administrator]), roles: BTreeMap::new(), realm }
+        let principals = BTreeMap::from([administrator]);
+        Identities { principals, roles: BTreeMap::new(), inline: BTreeMap::new(), realm }
     }
 }
 
@@ -121,6 +124,11 @@ impl Policy {
             None => return Err("no Statement".to_owned()),
         };
         Ok(Policy(statements))
+    }
+
+    /// What several policies of one bearer mean.
+    pub(super) fn together<'a>(all: impl Iterator<Item = &'a Policy>) -> Policy {
+        Policy(all.flat_map(|one| one.0.iter().cloned()).collect())
     }
 
     fn verdict(&self, action: &str, resource: &str, context: &[(&str, &str)]) -> Verdict {

@@ -16,6 +16,7 @@ mod pages;
 pub(crate) mod rates;
 mod realm;
 mod refusal;
+mod roles;
 pub(crate) mod secrets_manager;
 mod service;
 pub(crate) mod ssm;

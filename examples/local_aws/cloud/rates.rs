@@ -66,7 +66,7 @@ impl Rates {
 
 fn family(service: Service, action: &str) -> Option<&'static str> {
     Some(match (service, action) {
-        (Service::Sts, _) => return None,
+        (Service::Sts | Service::Iam, _) => return None,
         (Service::Beanstalk, _) => "beanstalk",
         (Service::Ssm, "GetParameter" | "GetParameters" | "GetParametersByPath") => "ssm reads",
         (Service::Ssm, "PutParameter") => "ssm writes",

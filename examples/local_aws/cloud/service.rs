@@ -1,4 +1,4 @@
-//! The four services: what each is called, and the errors that each names in its own way.
+//! The services: what each is called, and the errors that each names in its own way.
 
 use super::Refusal;
 
@@ -9,10 +9,12 @@ pub(crate) enum Service {
     SecretsManager,
     Beanstalk,
     Sts,
+    Iam,
 }
 
 impl Service {
-    const ALL: [Service; 4] = [Service::Ssm, Service::SecretsManager, Service::Beanstalk, Service::Sts];
+    const ALL: [Service; 5] =
+        [Service::Ssm, Service::SecretsManager, Service::Beanstalk, Service::Sts, Service::Iam];
 
     /// The name in signatures and before the colon of IAM's actions.
     pub(crate) fn name(self) -> &'static str {
@@ -21,6 +23,7 @@ impl Service {
             Service::SecretsManager => "secretsmanager",
             Service::Beanstalk => "elasticbeanstalk",
             Service::Sts => "sts",
+            Service::Iam => "iam",
         }
     }
 
@@ -41,20 +44,25 @@ impl Service {
 
     /// Whether requests are forms and answers are XML; JSON otherwise.
     pub(crate) fn speaks_query(self) -> bool {
-        matches!(self, Service::Beanstalk | Service::Sts)
+        matches!(self, Service::Beanstalk | Service::Sts | Service::Iam)
     }
 
     /// The namespace of the service's XML.
     pub(crate) fn namespace(self) -> &'static str {
         match self {
             Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+            Service::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
             _ => "http://elasticbeanstalk.amazonaws.com/docs/2010-12-01/",
         }
     }
 
     /// The version that query requests name.
     pub(crate) fn version(self) -> &'static str {
-        if self == Service::Sts { "2011-06-15" } else { "2010-12-01" }
+        match self {
+            Service::Sts => "2011-06-15",
+            Service::Iam => "2010-05-08",
+            _ => "2010-12-01",
+        }
     }
 
     /// Too many calls.

@@ -11,7 +11,7 @@ use super::rates::Rates;
 use super::secrets_manager::SecretsManager;
 use super::service::Service;
 use super::ssm::Ssm;
-use super::{Form, Pages, Realm, Refusal, sts};
+use super::{Form, Pages, Realm, Refusal, roles, sts};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
@@ -174,6 +174,11 @@ impl World {
             Service::Sts => {
                 let form = Form::parse(body);
                 sts::answer(action, &form, caller, &mut self.identities, moment).map(Reply::Xml)
+            }
+            Service::Iam => {
+                let form = Form::parse(body);
+                let instances = &mut self.instance_policy;
+                roles::answer(action, &form, caller, &mut self.identities, instances).map(Reply::Xml)
             }
             Service::Beanstalk => {
                 let form = Form::parse(body);
