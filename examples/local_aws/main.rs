@@ -33,6 +33,9 @@ struct Arguments {
     /// An IAM policy (JSON) for the profile of Beanstalk's instances; without one they may do everything.
     #[arg(long)]
     instance_policy: Option<PathBuf>,
+    /// The role of Beanstalk's instances begins with no permission: `aws iam put-role-policy` gives it some.
+    #[arg(long, conflicts_with = "instance_policy")]
+    bare_role: bool,
     /// An alias of a customer-managed KMS key to create, as alias/NAME; may be repeated.
     #[arg(long)]
     key: Vec<String>,
@@ -82,6 +85,9 @@ fn main() -> anyhow::Result<()> {
     if let Some(file) = &arguments.instance_policy {
         let policy = Policy::parse(&std::fs::read_to_string(file)?).map_err(anyhow::Error::msg)?;
         cloud.world(|world| world.instance_policy = Some(policy));
+    }
+    if arguments.bare_role {
+        cloud.world(|world| world.instance_policy = Some(Policy::none()));
     }
     if arguments.quota {
         cloud.rates(Some(Rates::standard().parameters(arguments.reads, arguments.writes)));

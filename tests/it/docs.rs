@@ -4,9 +4,11 @@
 //! end well; a line `$ command  # exit N` must end with N. Other lines are what is said, and are not compared: wording is
 //! fixed by the tests of each command.
 
-use crate::support::cloud::Cloud;
 use crate::support::cloud::beanstalk::seeds::Example;
+use crate::support::cloud::iam::Policy;
+use crate::support::cloud::{Cloud, Realm};
 use crate::support::env::{Output, TestEnv};
+use crate::support::provision;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -56,19 +58,47 @@ fn story() -> TestEnv {
     env
 }
 
-/// The local AWS as its example starts it, and the example dev-app.
-fn on_aws(env: &mut TestEnv) -> Cloud {
-    let cloud = Cloud::start();
-    cloud.world(|world| world.beanstalk.add_example(Example::DevApp, jiff::Timestamp::now()));
+/// A document's story on the local AWS, where it has one: the account as the document has it started, and the example
+/// as it is in the repository.
+fn on_aws(document: &str, env: &mut TestEnv) -> Option<Cloud> {
+    let (example, name, realm) = match document {
+        "docs/aws.md" => (Example::DevApp, "dev-app", Realm::default()),
+        "docs/migrate-antenna.md" => (Example::Antenna, "antenna", Realm::new("444455556666", "us-west-2")),
+        "docs/migrate-dev-app.md" => (Example::DevAppConsole, "dev-app", Realm::default()),
+        _ => return None,
+    };
+    let cloud = Cloud::of(realm);
+    cloud.world(|world| world.beanstalk.add_example(example, jiff::Timestamp::now()));
+    if document == "docs/migrate-dev-app.md" {
+        // `aws … wait` looks once in twenty seconds.
+        cloud.world(|world| world.beanstalk.behaviour.looks = 0);
+    }
+    if document == "docs/migrate-antenna.md" {
+        cloud.world(|world| world.instance_policy = Some(Policy::none()));
+    }
     for (name, value) in cloud.environment() {
         env.set(name, value);
     }
     env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
-    for file in ["demo-identity.txt", ".strongroom/local.age"] {
-        let path = format!("examples/dev-app/{file}");
-        env.write(&path, std::fs::read(root().join(&path)).unwrap());
+    copy_folder(env, &format!("examples/{name}"));
+    if document != "docs/aws.md" {
+        let aws = provision::aws();
+        let path = std::env::var("PATH").unwrap();
+        env.set("PATH", format!("{}:{path}", aws.parent().unwrap().display()));
     }
-    cloud
+    Some(cloud)
+}
+
+/// A folder of the repository, in the project folder.
+fn copy_folder(env: &TestEnv, folder: &str) {
+    for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+        let entry = entry.unwrap();
+        let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_folder(env, &path),
+            false => env.write(&path, std::fs::read(entry.path()).unwrap()),
+        }
+    }
 }
 
 fn expected(command: &str) -> (&str, i32) {
@@ -84,8 +114,7 @@ fn every_command_of_the_documents_runs_as_written() {
     // The page on recovery has a story of its own, with what a crash leaves: recovery.rs tells it.
     for (name, text) in documents().into_iter().filter(|(name, _)| name != "docs/recovery.md") {
         let mut env = story();
-        // The tour of AWS has one of its own, and the example as it is in the repository.
-        let cloud = (name == "docs/aws.md").then(|| on_aws(&mut env));
+        let cloud = on_aws(&name, &mut env);
         let mut shell = String::new();
         for (line, command) in commands(&text) {
             let (run, code) = expected(&command);

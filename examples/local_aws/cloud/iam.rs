@@ -126,6 +126,11 @@ impl Policy {
         Ok(Policy(statements))
     }
 
+    /// One that allows nothing.
+    pub(crate) fn none() -> Policy {
+        Policy(Vec::new())
+    }
+
     /// What several policies of one bearer mean.
     pub(super) fn together<'a>(all: impl Iterator<Item = &'a Policy>) -> Policy {
         Policy(all.flat_map(|one| one.0.iter().cloned()).collect())

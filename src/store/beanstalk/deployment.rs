@@ -263,7 +263,7 @@ impl Beanstalk {
 
     fn way_out(&self, said: &str, now: &Deployed) -> String {
         let first = if said.contains("failed to get one or more secrets") {
-            "let the instance profile read what the references name (`strongroom policy --for instance` prints it)"
+            "let the instance profile read what the references name (`strongroom policy --for instance` prints it; while a migration is under way, with `--migrated-to`)"
         } else if said.contains("multiline environment values") {
             "this platform takes no value of several lines by reference: encode it, for example as base64"
         } else if said.contains("length is greater than") {
