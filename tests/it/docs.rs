@@ -63,7 +63,9 @@ fn story() -> TestEnv {
 fn on_aws(document: &str, env: &mut TestEnv) -> Option<Cloud> {
     let (example, name, realm) = match document {
         "docs/aws.md" => (Example::DevApp, "dev-app", Realm::default()),
-        "docs/migrate-antenna.md" => (Example::Antenna, "antenna", Realm::new("444455556666", "us-west-2")),
+        "README.md" | "docs/migrate-antenna.md" => {
+            (Example::Antenna, "antenna", Realm::new("444455556666", "us-west-2"))
+        }
         "docs/migrate-dev-app.md" => (Example::DevAppConsole, "dev-app", Realm::default()),
         _ => return None,
     };
@@ -81,7 +83,7 @@ fn on_aws(document: &str, env: &mut TestEnv) -> Option<Cloud> {
     }
     env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
     copy_folder(env, &format!("examples/{name}"));
-    if document != "docs/aws.md" {
+    if document.starts_with("docs/migrate") {
         let aws = provision::aws();
         let path = std::env::var("PATH").unwrap();
         env.set("PATH", format!("{}:{path}", aws.parent().unwrap().display()));
