@@ -1,6 +1,9 @@
 //! Policies are enforced: every call by action and resource, keys by their encryption context, roles when assumed.
 
 use super::{command, said};
+use crate::support::cloud::beanstalk::handles::Seed as EnvironmentSeed;
+use crate::support::cloud::iam::Policy;
+use crate::support::cloud::ssm::Seed;
 use crate::support::cloud::{ACCOUNT, Cloud};
 use crate::support::provision;
 use serde_json::json;
@@ -193,4 +196,32 @@ fn a_role_is_assumed_and_may_do_what_its_policy_says() {
     assert!(said[4].starts_with("AccessDeniedException"), "{}", said[4]);
     assert!(said[5].starts_with("AccessDeniedException"), "{}", said[5]);
     assert!(!operator(&cloud, "sts get-caller-identity").stdout.is_empty());
+}
+
+#[test]
+fn a_role_of_instances_gets_its_policy_as_at_aws() {
+    let cloud = Cloud::start();
+    cloud.world(|world| {
+        world.ssm.seed(Seed { name: "/demo/SECRET", value: "invented", kind: "SecureString" });
+        let arn = format!("arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/demo/SECRET");
+        let docker =
+            EnvironmentSeed::new("demo", "demo-prod", "64bit Amazon Linux 2023 v4.9.1 running Docker");
+        world.beanstalk.add(docker.reference("SECRET", &arn), jiff::Timestamp::now());
+        world.instance_policy = Some(Policy::none());
+    });
+    let read = json!([{"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}]);
+    let text = json!({"Version": "2012-10-17", "Statement": read}).to_string();
+    let put = |text: &str| {
+        let role = "aws-elasticbeanstalk-ec2-role";
+        let words = ["iam", "put-role-policy", "--role-name", role, "--policy-name", "secrets"];
+        let mut aws = command(provision::aws(), cloud.environment());
+        aws.args(words).args(["--policy-document", text]).output().unwrap()
+    };
+    let resolves = || cloud.world(|world| world.bootstrap_now("demo-prod").is_ok());
+    assert!(!resolves());
+    let refused = put("{}");
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("MalformedPolicyDocument"));
+    assert!(!resolves());
+    assert!(put(&text).status.success());
+    assert!(resolves());
 }
