@@ -132,6 +132,19 @@ impl SecretsManager {
         }
     }
 
+    /// Schedules a document for deletion that this process has read at that version, and that holds nothing.
+    pub(super) async fn bury(&self, name: &str, version: &Version) -> Result<(), StoreError> {
+        let Some(found) = self.seen.at(name, version) else { return Ok(()) };
+        let is_empty = self.text(Form::Document, &found).is_ok_and(|text| text.is_empty());
+        if !is_empty || !self.is_ours(name).await? {
+            return Ok(());
+        }
+        match self.retire(name, version).await {
+            Ok(()) => Ok(()),
+            Err(Missed::Refused(error) | Missed::Unheard(error)) => Err(error),
+        }
+    }
+
     /// Schedules the secret of a single value for deletion.
     pub(super) async fn remove(&self, name: &str, base: &Version) -> Result<Made, Missed> {
         let description = self.describe(name).await?;

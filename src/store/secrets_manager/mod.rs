@@ -143,6 +143,13 @@ impl Store for SecretsManager {
         }
     }
 
+    /// A write is in force at once. But one whose process ended between emptying a document and deleting it, or whose
+    /// answer was lost there, is only now known to have emptied it.
+    async fn settle(&self, applied: &Applied) -> Result<(), StoreError> {
+        let Some(version) = &applied.version else { return Ok(()) };
+        self.bury(&applied.unit.0, version).await
+    }
+
     async fn review(&self, write: &Write) -> Result<Vec<String>, StoreError> {
         self.look_over(write).await
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use strongroom::apply::{self, ApplyError};
-use strongroom::journal::Standing;
+use strongroom::journal::{Standing, Summary};
 use strongroom::plan::Desired;
 use tokio::sync::Notify;
 
@@ -124,9 +124,20 @@ fn process<T>(
     (world.calls().len(), ended)
 }
 
+/// The operations, of which none runs. A process that another test starts holds our locks too, until it is itself.
+fn listed(world: &World) -> Vec<Summary> {
+    loop {
+        let listed = world.journal().list().unwrap();
+        if listed.iter().all(|summary| summary.standing != Standing::Running) {
+            return listed;
+        }
+        std::thread::yield_now();
+    }
+}
+
 async fn follow(world: &World, action: Action) -> Result<(), ApplyError> {
     let (journal, stores) = (world.journal(), world.stores());
-    let listed = journal.list().unwrap();
+    let listed = listed(world);
     let unfinished = listed.iter().rev().find(|summary| summary.standing == Standing::Unfinished);
     let done = listed.iter().rev().find(|summary| {
         matches!(summary.standing, Standing::Done | Standing::Unfinished)
@@ -170,8 +181,7 @@ fn history(first: (usize, Fault), action: Action, second: Option<(usize, Fault)>
     let initial = contents(&world);
     let (_, ended) = process(&world, Some(first), world.run(&change()));
     nothing_is_lost(&world)?;
-    let unfinished =
-        |world: &World| world.journal().list().unwrap().iter().any(|it| it.standing == Standing::Unfinished);
+    let unfinished = |world: &World| listed(world).iter().any(|it| it.standing == Standing::Unfinished);
     let begun = unfinished(&world);
     let after_run = contents(&world);
     let done = BTreeMap::from([
