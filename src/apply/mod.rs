@@ -246,8 +246,9 @@ pub async fn remaining(journal: &Journal, id: &OperationId, stores: &Stores) -> 
     carry_out::remaining(&mut operation, stores).await
 }
 
-/// Refuses a plan that touches what another operation has left half done.
-fn refuse_overlap(journal: &Journal, plan: &Plan, stores: &Stores) -> Result<(), ApplyError> {
+/// Refuses a plan that touches what another operation has left half done. [`run`] and [`undo`] ask by themselves; whoever
+/// begins an operation of several plans asks before.
+pub fn refuse_overlap(journal: &Journal, plan: &Plan, stores: &Stores) -> Result<(), ApplyError> {
     let here = |place: &Place| stores.get(place).map(|store| store.location());
     let changes: BTreeMap<(String, &Address), &Place> =
         plan.changes().filter_map(|(place, change)| Some(((here(place)?, &change.address), place))).collect();

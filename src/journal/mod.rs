@@ -7,7 +7,7 @@
 //!   journal.jsonl    a line for each step, flushed before the next one; no values
 //!   plan-1.age       every value before and after, sealed, flushed and opened again before the first write
 //!   minted-NAME.age  an answer of a server that chose a value itself, sealed the moment it came
-//!   manifest.toml    the manifest that it leaves behind, where that is another one
+//!   manifest.toml    the manifest that it leaves behind, where that is another one (and manifest-before.toml)
 //!   lock             held while a process works on it
 //! ```
 //!
@@ -219,6 +219,12 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(JournalError::io(&path, "read")(error)),
         }
+    }
+
+    /// The manifest that the one of [`Journal::manifest_of`] was made from.
+    pub fn manifest_before(&self, id: &OperationId) -> Result<String, JournalError> {
+        let path = self.folder.join(id.as_str()).join(operation::MANIFEST_BEFORE);
+        std::fs::read_to_string(&path).map_err(JournalError::io(&path, "read"))
     }
 
     /// The operations, oldest first. Folders of an operation that died before its first line are not told.

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 pub(super) const LINES: &str = "journal.jsonl";
 pub(super) const LOCK: &str = "lock";
 pub(super) const MANIFEST: &str = "manifest.toml";
+pub(super) const MANIFEST_BEFORE: &str = "manifest-before.toml";
 
 /// What a server answered, byte for byte: a value that it chose is in it. Wiped on drop; its `Debug` tells nothing.
 pub struct Answer(Zeroizing<Vec<u8>>);
@@ -279,6 +280,12 @@ impl Operation {
     /// is in it. Made before the first plan.
     pub fn keep_manifest(&mut self, text: &str) -> Result<(), JournalError> {
         let path = self.folder.join(MANIFEST);
+        durable::replace(&path, text.as_bytes(), durable::PRIVATE).map_err(JournalError::io(&path, "written"))
+    }
+
+    /// Keeps the manifest that the one of [`Operation::keep_manifest`] was made from.
+    pub fn keep_manifest_before(&mut self, text: &str) -> Result<(), JournalError> {
+        let path = self.folder.join(MANIFEST_BEFORE);
         durable::replace(&path, text.as_bytes(), durable::PRIVATE).map_err(JournalError::io(&path, "written"))
     }
 

@@ -45,6 +45,8 @@ pub struct Row {
 /// What is to be left behind.
 #[derive(Debug)]
 pub struct Decision {
+    /// The text of the manifest that all of it is decided from.
+    pub before: String,
     /// The text of the manifest.
     pub text: String,
     /// The same, read.
@@ -85,7 +87,7 @@ pub enum DecideError {
 
 /// Decides. `held` is what home holds, and `undeclared` what copies hold that no manifest declares.
 pub fn decide(
-    (file, text): (&str, &str),
+    (file, before): (&str, &str),
     manifest: &Manifest,
     environment: &EnvironmentSpec,
     held: &Snapshot,
@@ -93,7 +95,7 @@ pub fn decide(
     wish: &Wish,
 ) -> Result<Decision, DecideError> {
     let mut names = Names { manifest, environment, undeclared, new: BTreeMap::new() };
-    let mut text = text.to_owned();
+    let mut text = before.to_owned();
     let (secret, plain) = (names.of(&wish.secret)?, names.of(&wish.plain)?);
     for name in &secret {
         if let Named::Declared(address) = name {
@@ -157,7 +159,7 @@ pub fn decide(
         None if typed(address) => "you said so",
         None => "the manifest says so",
     });
-    Ok(Decision { text, manifest: after, rows, left, held })
+    Ok(Decision { before: before.to_owned(), text, manifest: after, rows, left, held })
 }
 
 /// What was held, with what was not declared under the addresses that it has now.

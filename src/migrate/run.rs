@@ -4,13 +4,13 @@
 //! What is next is told by what the places hold, never by the journal alone: each stage is planned against what is there
 //! and is empty where it was made before. It takes no lease and asks nobody.
 
-use super::values::{Values, unfaithful};
+use super::values::unfaithful;
 use crate::apply::{self, ApplyError, Done, Watch};
 use crate::desired::{Revision, View, copy};
 use crate::journal::{Operation, Step};
 use crate::manifest::{CopySpec, Instances, Manifest};
 use crate::name::{Address, Environment};
-use crate::plan::{Desired, Place, Plan, Want, Write};
+use crate::plan::{Change, Desired, Place, Plan, Want, Write};
 use crate::secret::Secret;
 use crate::snapshot::{Held, Snapshot};
 use crate::store::{ErrorKind, ManifestFile, StoreError, Stores};
@@ -27,6 +27,8 @@ pub struct Migration<'a> {
     pub manifest: &'a Manifest,
     /// Its text.
     pub text: &'a Secret,
+    /// The text that it is made from.
+    pub before: &'a Secret,
     /// The environment.
     pub environment: &'a Environment,
     /// The name of the new home in `stores`.
@@ -35,8 +37,10 @@ pub struct Migration<'a> {
     pub copies: Vec<(Place, &'a CopySpec)>,
     /// Home, the copies and the manifest.
     pub stores: &'a Stores,
-    /// What home is to hold; none where an earlier run has planned that already.
-    pub values: Option<&'a Values>,
+    /// What home gets, as it was shown and agreed to; none where an earlier run has planned that already.
+    pub planned: Option<&'a Plan>,
+    /// What the copies did not hold when that was planned, and get; none where that is not known any more.
+    pub added: Option<&'a [(Place, Address)]>,
     /// The instances of groups that are discovered.
     pub instances: &'a Instances,
     /// The variable that becomes a reference before all others, to prove that the platform and the instances resolve one.
@@ -78,9 +82,12 @@ pub async fn carry_on(
     if operation.resumed() {
         left = apply::catch_up(operation, migration.stores, migration.skip_changed, watch).await?;
     }
-    if let Some(values) = migration.values {
+    // Looked at early too: nobody wants to hear of it when everything else is done.
+    migration.edit(operation).await?;
+    if let Some(plan) = migration.planned {
         tell(Stage::Home);
-        migration.bring(operation, &migration.home, &values.desired(), watch).await?;
+        migration.publish(operation, plan, watch).await?;
+        migration.edit(operation).await?;
     }
     if let Some(canary) = migration.canary {
         migration.send_canary(operation, canary, watch, tell).await?;
@@ -90,27 +97,33 @@ pub async fn carry_on(
         left.extend(migration.refer(operation, place, spec, watch).await?);
     }
     tell(Stage::Checks);
-    migration.check(operation).await?;
+    left.extend(migration.check(operation).await?);
     migration.ask(operation, tell).await?;
     tell(Stage::Manifest);
-    let text = Desired::from([(ManifestFile::address(), Want::value(migration.text.clone()))]);
-    migration.bring(operation, ManifestFile::PLACE, &text, watch).await?;
+    match migration.edit(operation).await? {
+        Some(plan) => migration.publish(operation, &plan, watch).await?,
+        None => left.push((ManifestFile::PLACE.to_owned(), ManifestFile::address())),
+    }
     let done = apply::finish(operation)?;
     Ok(Done { left, ..done })
 }
 
 impl Migration<'_> {
-    /// Plans against what a place holds now, and makes it so.
-    async fn bring(
-        &self,
-        operation: &mut Operation,
-        place: &str,
-        desired: &Desired,
-        watch: Watch<'_>,
-    ) -> Result<(), ApplyError> {
-        let planned = apply::plan(place, self.stores[place].as_ref(), desired).await;
-        let plan = planned.map_err(|error| midway(operation, error))?;
-        self.publish(operation, &plan, watch).await
+    /// The manifest's edit, as long as it is the text that everything was decided from. Nothing where somebody else
+    /// changed it and theirs is to stay.
+    async fn edit(&self, operation: &Operation) -> Result<Option<Plan>, ApplyError> {
+        let text = Desired::from([(ManifestFile::address(), Want::value(self.text.clone()))]);
+        let plan = self.plan(operation, ManifestFile::PLACE, &text).await?;
+        let known = |change: &Change| {
+            let now = change.before.as_ref().and_then(|entry| entry.held.value());
+            now.is_some_and(|now| now.same_as(self.before))
+        };
+        let is_known = plan.changes().all(|(_, change)| known(change));
+        match is_known {
+            true => Ok(Some(plan)),
+            false if self.skip_changed => Ok(None),
+            false => Err(conflict(operation, ManifestFile::PLACE, vec![ManifestFile::address()])),
+        }
     }
 
     async fn publish(
@@ -188,7 +201,7 @@ impl Migration<'_> {
         let mut desired = self.wanted(operation, &home, spec)?;
         let mut plan = self.plan(operation, place, &desired).await?;
         let changed: Vec<Address> =
-            unfaithful(&plan, &home).into_iter().map(|changed| changed.address).collect();
+            unfaithful(&plan, &home, self.added).into_iter().map(|changed| changed.address).collect();
         if !changed.is_empty() && !self.skip_changed {
             return Err(conflict(operation, place, changed));
         }
@@ -208,7 +221,7 @@ impl Migration<'_> {
 
     /// Refuses what would change what a container sees: somebody edited it since the values were taken.
     fn faithful(&self, operation: &Operation, plan: &Plan, home: &Snapshot) -> Result<(), ApplyError> {
-        let changed = unfaithful(plan, home);
+        let changed = unfaithful(plan, home, self.added);
         match changed.first().map(|first| first.place.clone()) {
             Some(place) => {
                 let addresses = changed.into_iter().map(|changed| changed.address).collect();
@@ -218,8 +231,9 @@ impl Migration<'_> {
         }
     }
 
-    /// Reads what is referred to once more, and compares it with what the copies held before.
-    async fn check(&self, operation: &mut Operation) -> Result<(), ApplyError> {
+    /// Reads what is referred to once more, and compares it with what the copies held before. Answers with what somebody
+    /// else has changed since, where that is left alone.
+    async fn check(&self, operation: &mut Operation) -> Result<Vec<(Place, Address)>, ApplyError> {
         let home = self.held(operation).await?;
         let copies = |write: &&Write| self.copies.iter().any(|(place, _)| *place == write.place);
         let mut changed = Vec::new();
@@ -233,11 +247,15 @@ impl Migration<'_> {
                 }
             }
         }
-        if !changed.is_empty() {
+        if !changed.is_empty() && !self.skip_changed {
             return Err(conflict(operation, &self.home, changed));
         }
+        if !changed.is_empty() {
+            return Ok(changed.into_iter().map(|address| (self.home.clone(), address)).collect());
+        }
         let what = "each reference was followed to its value, which equals what the environment held before";
-        Ok(operation.record(Step::Checked { what: what.to_owned() })?)
+        operation.record(Step::Checked { what: what.to_owned() })?;
+        Ok(Vec::new())
     }
 
     /// Asks the app until it answers well, or long enough.

@@ -116,7 +116,7 @@ pub async fn foresee(
     for (place, copied) in copies {
         let view = View { manifest, environment: &spec.name, home: &after, instances: &values.instances };
         let plan = apply::plan(place, stores[place].as_ref(), &copy(&view, copied)?).await?;
-        foreseen.unfaithful.extend(unfaithful(&plan, &values.held));
+        foreseen.unfaithful.extend(unfaithful(&plan, &values.held, None));
         let added = plan.changes().filter(|(_, change)| change.before.is_none());
         let added = added.filter(|(_, change)| change.address != Revision::address());
         foreseen.added.extend(added.map(|(place, change)| (place.clone(), change.address.clone())));
@@ -125,10 +125,19 @@ pub async fn foresee(
     Ok(foreseen)
 }
 
-/// The changes of a plan for copies after which a container would see something else: `held` is what home holds.
-pub(super) fn unfaithful(plan: &Plan, held: &Snapshot) -> Vec<Unfaithful> {
-    let why = |change: &Change| -> Option<&'static str> {
-        let before = &change.before.as_ref()?.held;
+/// The changes of a plan for copies after which a container would see something else: `held` is what home holds, and
+/// `added` what was known not to be there, where that is known.
+pub(super) fn unfaithful(
+    plan: &Plan,
+    held: &Snapshot,
+    added: Option<&[(Place, Address)]>,
+) -> Vec<Unfaithful> {
+    let why = |place: &Place, change: &Change| -> Option<&'static str> {
+        let Some(before) = change.before.as_ref().map(|before| &before.held) else {
+            let known = |one: &(Place, Address)| one.0 == *place && one.1 == change.address;
+            let is_gone = added.is_some_and(|added| !added.iter().any(known));
+            return is_gone.then_some("it is not there any more");
+        };
         let now = match before {
             Held::Value(value) => value,
             // A canary of ours, which goes back to its value.
@@ -153,7 +162,7 @@ pub(super) fn unfaithful(plan: &Plan, held: &Snapshot) -> Vec<Unfaithful> {
     let changes = plan.changes().filter(|(_, change)| !own(change));
     let told = changes.filter_map(|(place, change)| {
         let (place, address) = (place.clone(), change.address.clone());
-        why(change).map(|why| Unfaithful { place, address, why })
+        why(&place, change).map(|why| Unfaithful { place, address, why })
     });
     told.collect()
 }

@@ -16,7 +16,7 @@ use super::report::{Exit, Stop};
 use super::ui::{plural, shown};
 use crate::apply::{self, Done};
 use crate::backup::Part;
-use crate::journal::{Begin, Standing, Step};
+use crate::journal::{Begin, Standing, Step, Summary};
 use crate::manifest::{CopySpec, Instances, Place, ValueSource};
 use crate::migrate::{self, Decision, Foreseen, Migration, Stage, Values, Wish};
 use crate::name::{Address, Group};
@@ -175,15 +175,18 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
     then.approve(&format!("Migrate `{}`?", then.environment()?.name), &plan, &stores)?;
     let backup = backed_up(ctx, &then, &values, &stores)?;
     let goes_on = args.typed(then.environment()?.name.as_str());
-    let text = Secret::new(decision.text.clone())?;
+    let texts = [Secret::new(decision.before.clone())?, Secret::new(decision.text.clone())?];
     let migration = Migration {
-        values: Some(&values),
+        planned: Some(&foreseen.home),
+        added: Some(&foreseen.added),
         canary: canary.as_ref(),
-        ..migration(&then, args, &text, &stores, &values.instances)?
+        ..migration(&then, args, &texts, &stores, &values.instances)?
     };
     let done = then.under_way((&command, None), Some(then.leases()?), async |journal, watch| {
+        apply::refuse_overlap(journal, &plan, &stores)?;
         let begin = Begin { command: &command, undoes: None, goes_on: Some(&goes_on) };
         let mut operation = journal.begin(&begin)?;
+        operation.keep_manifest_before(&decision.before)?;
         operation.keep_manifest(&decision.text)?;
         operation.record(Step::BackedUp { file: backup.clone() })?;
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(&then, stage)).await
@@ -239,15 +242,16 @@ pub(super) fn go_on(
         return then.say_document(&command, &then.lines(&plan), None, &[]);
     }
     then.approve(&format!("Go on with {id}?"), &plan, &stores)?;
-    let text = journal.manifest_of(&journal.find(id.as_str())?)?;
+    let summary = journal.find(id.as_str())?;
+    let text = journal.manifest_of(&summary)?;
     let text = text.ok_or_else(|| Stop::new(Exit::Failed, format!("{id} has no manifest of its own")))?;
-    let text = Secret::new(text)?;
+    let texts = [Secret::new(journal.manifest_before(id)?)?, Secret::new(text)?];
     let canary = args.canary.as_deref().map(|text| then.home_address(text)).transpose()?;
-    let instances = then.read_home(&Reading::all())?.instances;
+    let instances = with_targets(then.read_home(&Reading::all())?.instances, &summary);
     let migration = Migration {
         canary: canary.as_ref(),
         skip_changed,
-        ..migration(then, args, &text, &stores, &instances)?
+        ..migration(then, args, &texts, &stores, &instances)?
     };
     let done = then.under_way((&command, Some(id)), Some(then.leases()?), async |journal, watch| {
         let mut operation = journal.open(id)?;
@@ -261,7 +265,7 @@ pub(super) fn go_on(
 fn migration<'a>(
     then: &'a Context,
     args: &'a MigrateArgs,
-    text: &'a Secret,
+    [before, text]: &'a [Secret; 2],
     stores: &'a Stores,
     instances: &'a Instances,
 ) -> Result<Migration<'a>> {
@@ -269,17 +273,32 @@ fn migration<'a>(
     Ok(Migration {
         manifest: &then.project()?.manifest,
         text,
+        before,
         environment: &environment.name,
         home: then.home_name()?,
         copies: copies(then)?,
         stores,
-        values: None,
+        planned: None,
+        added: None,
         instances,
         canary: None,
         probe: args.probe.as_deref(),
         pause: then.poll_interval()?,
         skip_changed: false,
     })
+}
+
+/// The instances that home has, and those that it is to get: some of what is planned may not be there yet.
+fn with_targets(mut instances: Instances, summary: &Summary) -> Instances {
+    for target in &summary.targets {
+        if let Some(instance) = &target.address.instance {
+            let known = instances.entry(target.address.group.clone()).or_default();
+            if !known.contains(instance) {
+                known.push(instance.clone());
+            }
+        }
+    }
+    instances
 }
 
 fn tell(then: &Context, stage: Stage) {
