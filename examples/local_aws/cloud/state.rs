@@ -150,6 +150,11 @@ impl World {
         });
     }
 
+    /// Time passes until what is under way in an environment is over.
+    pub(crate) fn let_finish(&mut self, environment: &str) {
+        self.as_instance(|beanstalk, stores| beanstalk.let_finish(environment, Timestamp::now(), stores));
+    }
+
     fn as_instance<T>(&mut self, visit: impl FnOnce(&mut Beanstalk, &Stores) -> T) -> T {
         let caller = Principal::instance(&self.realm, self.instance_policy.clone());
         let asked = Visit { at: Timestamp::now(), caller: &caller, keys: &self.keys, pages: self.pages };

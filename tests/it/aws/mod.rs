@@ -3,9 +3,11 @@
 mod begin;
 mod budgets;
 mod matrix;
+mod migrate;
 mod permissions;
 mod site;
 mod slice;
+mod telling;
 mod together;
 
 use crate::support::cloud::Cloud;

@@ -78,6 +78,8 @@ pub(super) struct Site {
     pub(super) cloud: Cloud,
     pub(super) env: TestEnv,
     pub(super) kind: Kind,
+    /// Whether the revision of what is deployed hangs on names that are chosen anew in each run.
+    pub(super) revision_varies: bool,
     identities: Arc<Identities>,
 }
 
@@ -101,10 +103,12 @@ pub(super) enum How {
     InternalAfter,
     StaleRead,
     Delay,
+    /// From that call on nothing answers.
+    Gone,
 }
 
 impl How {
-    pub(super) const ALL: [How; 10] = [
+    pub(super) const ALL: [How; 11] = [
         How::KillBefore,
         How::KillAfter,
         How::LoseReply,
@@ -115,6 +119,7 @@ impl How {
         How::InternalAfter,
         How::StaleRead,
         How::Delay,
+        How::Gone,
     ];
 
     /// Whether the process does not survive it.
@@ -127,7 +132,7 @@ impl How {
             How::KillBefore => Effect::KillBefore(kill),
             How::KillAfter => Effect::KillAfter(kill),
             How::LoseReply => Effect::LoseReply,
-            How::Reset => Effect::Reset,
+            How::Reset | How::Gone => Effect::Reset,
             How::Throttle => Effect::Throttle,
             How::Deny => Effect::Deny,
             How::Internal => Effect::Internal,
@@ -141,13 +146,16 @@ impl How {
 impl Site {
     /// A project whose places hold nothing yet but what is not its own.
     pub(super) fn new(kind: Kind) -> Site {
+        let seed = EnvironmentSeed::new("dev-app", "dev-app-prod", DOCKER);
+        Site::of(kind, MANIFEST, seed.property("LEFT_ALONE", "theirs"))
+    }
+
+    /// A project with this manifest and this environment.
+    pub(super) fn of(kind: Kind, manifest: &str, environment: EnvironmentSeed) -> Site {
         let cloud = Cloud::start();
-        cloud.world(|world| {
-            let seed = EnvironmentSeed::new("dev-app", "dev-app-prod", DOCKER);
-            world.beanstalk.add(seed.property("LEFT_ALONE", "theirs"), Timestamp::now());
-        });
+        cloud.world(|world| world.beanstalk.add(environment, Timestamp::now()));
         let identities = Identities::generate();
-        let manifest = MANIFEST.replace("RECIPIENT", &identities.recipients()[0].to_string());
+        let manifest = manifest.replace("RECIPIENT", &identities.recipients()[0].to_string());
         let staging = if kind.home == "beanstalk" { "ssm" } else { kind.home };
         let manifest = manifest.replace("STAGING", staging).replace("HOME", kind.home);
         let manifest = manifest.replace("SECRETS", kind.secrets);
@@ -157,7 +165,7 @@ impl Site {
         }
         env.set("STRONGROOM_POLL_INTERVAL_MS", "1");
         env.keep_identity(&identities);
-        let site = Site { cloud, env, kind, identities: Arc::new(identities) };
+        let site = Site { cloud, env, kind, revision_varies: false, identities: Arc::new(identities) };
         site.seed("other", &[("THEIRS", "theirs")]);
         site
     }
@@ -190,7 +198,8 @@ impl Site {
         }
         env.set("STRONGROOM_POLL_INTERVAL_MS", "1");
         env.keep_identity(&self.identities);
-        Site { cloud: self.cloud.clone(), env, kind: self.kind, identities: Arc::clone(&self.identities) }
+        let (cloud, identities) = (self.cloud.clone(), Arc::clone(&self.identities));
+        Site { cloud, env, kind: self.kind, revision_varies: self.revision_varies, identities }
     }
 
     /// The value of a key of the group `app` in home.
@@ -267,7 +276,8 @@ impl Site {
         self.cloud.reset_calls();
         let id = Arc::new(OnceLock::new());
         if let Some((at, how)) = fault {
-            self.cloud.fault("*", at..=at, how.effect(killer(&id)));
+            let last = if how == How::Gone { usize::MAX } else { at };
+            self.cloud.fault("*", at..=last, how.effect(killer(&id)));
         }
         let mut command = self.env.command(STRONGROOM);
         command.args(words.split_whitespace());
@@ -307,9 +317,15 @@ impl Site {
         Ok(self.operations(environment)?.iter().filter(open).count())
     }
 
-    /// What all places hold: values with what belongs to them, and nothing that only counts.
+    /// What all places hold: values with what belongs to them, and nothing that only counts; and the manifest.
     pub(super) fn held(&self) -> BTreeMap<String, String> {
-        self.cloud.world(|world| held(world))
+        let mut all = self.cloud.world(|world| held(world));
+        all.insert("manifest".to_owned(), self.env.read("strongroom.toml"));
+        if self.revision_varies {
+            let revision = |(name, _): &(&String, &mut String)| name.ends_with(" STRONGROOM_REVISION");
+            all.iter_mut().filter(revision).for_each(|(_, told)| told.clear());
+        }
+        all
     }
 
     /// How often each thing was written: a parameter's version, what a secret held before, the updates of a copy.

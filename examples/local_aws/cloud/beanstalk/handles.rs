@@ -252,6 +252,22 @@ impl Beanstalk {
         self.events = events;
     }
 
+    /// Whether something is under way in an environment, so that it takes no other change.
+    pub(crate) fn is_busy(&self, name: &str) -> bool {
+        self.environment(name).is_some_and(|own| own.deployment.is_some())
+    }
+
+    /// Time passes until what is under way in an environment is over.
+    pub(crate) fn let_finish(&mut self, name: &str, at: Timestamp, resolver: &dyn Resolver) {
+        let delivery = self.behaviour.delivery;
+        let mut events = std::mem::take(&mut self.events);
+        let own = self.live(name);
+        while own.deployment.is_some() {
+            own.looked_at(at, delivery, resolver, &mut events);
+        }
+        self.events = events;
+    }
+
     /// Somebody else begins a deployment that changes nothing; so many looks see it.
     pub(crate) fn occupy_elsewhere(&mut self, name: &str, looks: usize, at: Timestamp) {
         let layers = self.live(name).layers.clone();
