@@ -6,6 +6,7 @@ use crate::apply::ApplyError;
 use crate::backup::BackupError;
 use crate::journal::JournalError;
 use crate::manifest::{ManifestError, Missing, NameClash, UnknownName, VariablesError};
+use crate::migrate::DecideError;
 use crate::name::InvalidName;
 use crate::render::UnknownDialect;
 use crate::seal::{OpenError, SealError};
@@ -186,6 +187,12 @@ fn meaning(link: &(dyn std::error::Error + 'static)) -> Option<(Exit, Vec<String
 fn of_type(link: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if link.is::<ManifestError>() || link.is::<NameClash>() {
         return Some(Exit::Manifest);
+    }
+    if let Some(error) = link.downcast_ref::<DecideError>() {
+        return Some(match error {
+            DecideError::Unknown(_) | DecideError::InManifest { .. } => Exit::Usage,
+            _ => Exit::Manifest,
+        });
     }
     if link.is::<InvalidName>() || link.is::<UnknownName>() || link.is::<UnknownDialect>() {
         return Some(Exit::Usage);

@@ -6,7 +6,7 @@
 use crate::manifest::classify::classify;
 use crate::manifest::edit::{self, EditError, NewKey};
 use crate::manifest::{
-    Audience, CopySpec, EnvironmentSpec, InstancesSpec, Manifest, Place, Secrets, ValueSource,
+    Audience, CopySpec, EnvironmentSpec, InstancesSpec, Manifest, Place, Secrets, UnknownName, ValueSource,
 };
 use crate::name::{Address, Group, Key};
 use crate::snapshot::Snapshot;
@@ -64,10 +64,10 @@ pub struct Decision {
 #[non_exhaustive]
 pub enum DecideError {
     /// A name that was typed is neither declared nor there.
-    #[error("`{0}` is no key of this environment, and no property that is there")]
-    Unknown(String),
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
     /// What was named lives in the manifest, where everybody who may read it reads it.
-    #[error("{address} has its value in the manifest, at line {line}")]
+    #[error("{address} has its value in the manifest, at line {line}, and is no variable that could move")]
     InManifest {
         /// The key.
         address: Address,
@@ -271,15 +271,21 @@ impl Names<'_> {
 
     fn one(&self, text: &str) -> Result<Named, DecideError> {
         let name = &self.environment.name;
-        if let Ok(address) = self.manifest.address(name, text) {
-            return match self.manifest.source(name, &address) {
-                Some(ValueSource::Literal { line, .. }) => Err(DecideError::InManifest { address, line }),
-                _ => Ok(Named::Declared(address)),
-            };
+        let unknown = match self.manifest.address(name, text) {
+            Ok(address) => {
+                return match self.manifest.source(name, &address) {
+                    Some(ValueSource::Literal { line, .. }) => Err(DecideError::InManifest { address, line }),
+                    _ => Ok(Named::Declared(address)),
+                };
+            }
+            Err(unknown) => unknown,
+        };
+        let there = || self.undeclared.entries.keys().map(|address| &address.key);
+        match there().find(|key| key.as_str() == text) {
+            Some(key) => Ok(Named::There(key.clone())),
+            None if unknown.help.is_some() => Err(unknown.into()),
+            None => Err(UnknownName::of("key", text, there().map(Key::as_str)).into()),
         }
-        let there = self.undeclared.entries.keys().find(|address| address.key.as_str() == text);
-        let unknown = || DecideError::Unknown(text.escape_debug().take(80).collect());
-        there.map(|address| Named::There(address.key.clone())).ok_or_else(unknown)
     }
 
     fn address(&self, name: &Named) -> Option<Address> {

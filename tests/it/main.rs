@@ -29,6 +29,7 @@ mod lease;
 mod local_aws;
 mod local_aws_beanstalk;
 mod manifest;
+mod migrate;
 mod pipe;
 mod recovery;
 mod seal;

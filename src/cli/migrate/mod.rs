@@ -153,6 +153,7 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
         ctx.ui.note(&format!("{command}: nothing to do, it is so already"));
         return ctx.say_document(&command, &[], None, &[]);
     }
+    ctx.can_back_up()?;
     let lines = then.lines(&plan);
     ctx.ui.show(&show::text(
         &then,
@@ -171,7 +172,6 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
         document::say(&then, &command, all, cost, &Outcome::default())?;
         return Ok(Exit::Done);
     }
-    ctx.can_back_up()?;
     then.approve(&format!("Migrate `{}`?", then.environment()?.name), &plan, &stores)?;
     let backup = backed_up(ctx, &then, &values, &stores)?;
     let goes_on = args.typed(then.environment()?.name.as_str());

@@ -24,7 +24,10 @@ pub struct Asked {
 pub fn in_environment(copy: &CopySpec, condition: &Condition, asked: &Asked) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(readiness(copy, condition));
-    findings.extend(health(copy, condition, asked.despite_health));
+    // While an environment is updated AWS tells no health (Grey): that it is not Ready says it all.
+    if condition.status == "Ready" {
+        findings.extend(health(copy, condition, asked.despite_health));
+    }
     findings.extend(condition.doubled.iter().map(|name| doubled(copy, name)));
     findings.extend(condition.failed_draft.then(|| failed_draft(copy)));
     findings.extend(references(condition, &asked.references));

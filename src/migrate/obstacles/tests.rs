@@ -279,12 +279,7 @@ fn an_environment_that_is_busy_unwell_or_in_disorder_is_refused() {
     };
     assert_eq!(
         environment(&bad, &asked()),
-        [
-            "problem environment-not-ready",
-            "problem environment-health",
-            "problem in-both-namespaces",
-            "warning failed-draft",
-        ]
+        ["problem environment-not-ready", "problem in-both-namespaces", "warning failed-draft",]
     );
     let unwell = Condition { health: "Red".to_owned(), ..condition(DOCKER) };
     assert_eq!(
