@@ -212,13 +212,17 @@ impl Journal {
     /// The manifest that knows an operation's places, where it leaves another one behind than it found. An undo has that
     /// of what it undoes.
     pub fn manifest_of(&self, summary: &Summary) -> Result<Option<String>, JournalError> {
-        let id = summary.undoes.as_ref().unwrap_or(&summary.id);
-        let path = self.folder.join(id.as_str()).join(operation::MANIFEST);
+        let path = self.manifest_file(summary.undoes.as_ref().unwrap_or(&summary.id));
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(JournalError::io(&path, "read")(error)),
         }
+    }
+
+    /// The file of that manifest.
+    pub fn manifest_file(&self, id: &OperationId) -> PathBuf {
+        self.folder.join(id.as_str()).join(operation::MANIFEST)
     }
 
     /// The manifest that the one of [`Journal::manifest_of`] was made from.

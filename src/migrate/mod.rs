@@ -18,4 +18,4 @@ mod values;
 pub use decide::{DecideError, Decision, Row, Wish, decide};
 pub use report::Report;
 pub use run::{Migration, Stage, carry_on};
-pub use values::{ForeseeError, Foreseen, Unfaithful, Values, foresee};
+pub use values::{ForeseeError, Foreseen, Unfaithful, Values, foresee, with_instances};

@@ -25,15 +25,7 @@ impl Values {
     /// What was held, as the manifest has it live in home. What is missing is left out: whether anybody needs it is for
     /// the copies to say.
     pub fn of(manifest: &Manifest, environment: &Environment, held: &Snapshot) -> Values {
-        let mut instances = Instances::new();
-        for address in held.entries.keys() {
-            if let Some(instance) = &address.instance {
-                let known = instances.entry(address.group.clone()).or_default();
-                if !known.contains(instance) {
-                    known.push(instance.clone());
-                }
-            }
-        }
+        let instances = with_instances(Instances::new(), held.entries.keys());
         let mut all = Snapshot::default();
         for address in manifest.home_addresses(environment, &instances) {
             if let Ok(Some(value)) = manifest.value_of(environment, held, &address) {
@@ -60,6 +52,22 @@ impl Values {
         }
         after
     }
+}
+
+/// The instances that are known, with those of these addresses.
+pub fn with_instances<'a>(
+    mut instances: Instances,
+    addresses: impl IntoIterator<Item = &'a Address>,
+) -> Instances {
+    for address in addresses {
+        if let Some(instance) = &address.instance {
+            let known = instances.entry(address.group.clone()).or_default();
+            if !known.contains(instance) {
+                known.push(instance.clone());
+            }
+        }
+    }
+    instances
 }
 
 /// The whole of a migration before anything of it is there.

@@ -3,6 +3,7 @@
 //! Owns what is typed and asked. What is decided and done is [`crate::migrate`]'s; the operation is journaled like every
 //! other, so that `resume` and `undo` know it.
 
+mod clash;
 mod document;
 mod preflight;
 mod report;
@@ -16,7 +17,7 @@ use super::report::{Exit, Stop};
 use super::ui::{plural, shown};
 use crate::apply::{self, Done};
 use crate::backup::Part;
-use crate::journal::{Begin, Standing, Step, Summary};
+use crate::journal::{Begin, Standing, Step};
 use crate::manifest::{CopySpec, Instances, Place, ValueSource};
 use crate::migrate::{self, Decision, Foreseen, Migration, Stage, Values, Wish};
 use crate::name::{Address, Group};
@@ -190,7 +191,8 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
         operation.keep_manifest(&decision.text)?;
         operation.record(Step::BackedUp { file: backup.clone() })?;
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(&then, stage)).await
-    })?;
+    });
+    let done = done.map_err(|error| clash::explained(&then, error))?;
     let left = told(&done);
     let report = reported(&then, args, &command, &done, &left)?;
     let outcome = Outcome {
@@ -247,7 +249,9 @@ pub(super) fn go_on(
     let text = text.ok_or_else(|| Stop::new(Exit::Failed, format!("{id} has no manifest of its own")))?;
     let texts = [Secret::new(journal.manifest_before(id)?)?, Secret::new(text)?];
     let canary = args.canary.as_deref().map(|text| then.home_address(text)).transpose()?;
-    let instances = with_targets(then.read_home(&Reading::all())?.instances, &summary);
+    // Some of what is planned may not be there yet.
+    let planned = summary.targets.iter().map(|target| &target.address);
+    let instances = migrate::with_instances(then.read_home(&Reading::all())?.instances, planned);
     let migration = Migration {
         canary: canary.as_ref(),
         skip_changed,
@@ -256,7 +260,8 @@ pub(super) fn go_on(
     let done = then.under_way((&command, Some(id)), Some(then.leases()?), async |journal, watch| {
         let mut operation = journal.open(id)?;
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(then, stage)).await
-    })?;
+    });
+    let done = done.map_err(|error| clash::explained(then, error))?;
     reported(then, args, &command, &done, &told(&done))?;
     then.say_document(&command, &then.lines(&plan), Some(&done.operation), &done.left)
 }
@@ -286,19 +291,6 @@ fn migration<'a>(
         pause: then.poll_interval()?,
         skip_changed: false,
     })
-}
-
-/// The instances that home has, and those that it is to get: some of what is planned may not be there yet.
-fn with_targets(mut instances: Instances, summary: &Summary) -> Instances {
-    for target in &summary.targets {
-        if let Some(instance) = &target.address.instance {
-            let known = instances.entry(target.address.group.clone()).or_default();
-            if !known.contains(instance) {
-                known.push(instance.clone());
-            }
-        }
-    }
-    instances
 }
 
 fn tell(then: &Context, stage: Stage) {
