@@ -317,6 +317,18 @@ impl Site {
         Ok(self.operations(environment)?.iter().filter(open).count())
     }
 
+    /// What is in every sealed file of this host's: all of them can be opened.
+    pub(super) fn sealed(&self) -> Result<Vec<String>, String> {
+        let tree = Tree::of(&self.env);
+        let sealed = tree.files().filter(|path| path.extension().is_some_and(|extension| extension == "age"));
+        let opened = sealed.map(|path| {
+            let text = seal::open(tree.bytes(path), &self.identities);
+            let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        });
+        opened.collect()
+    }
+
     /// What all places hold: values with what belongs to them, and nothing that only counts; and the manifest.
     pub(super) fn held(&self) -> BTreeMap<String, String> {
         let mut all = self.cloud.world(|world| held(world));

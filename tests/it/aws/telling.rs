@@ -33,7 +33,7 @@ pub(super) struct Story {
     pub(super) deeply: bool,
     /// Whether the command is an `undo` itself: another one finishes it.
     pub(super) takes_back: bool,
-    /// Whether of a row of like calls only the first, one in the middle and the last meet a fault.
+    /// Whether of a row of like calls only the first, one in the middle and the last meet a fault, and reads fewer ones.
     pub(super) sampled: bool,
     /// Whether of the states that are left those count as one that differ in how many like writes were made, and calls in
     /// what ends them are chosen like those of `sampled`.
@@ -252,6 +252,8 @@ impl Telling {
         while told.contains(&MADE.repeat(2)) {
             told = told.replace(&MADE.repeat(2), MADE);
         }
+        // Whether anything was heard of a call is not known of a killed process either.
+        told = told.replace(",unknown", "");
         let others = held.iter().filter(|(name, value)| self.before.get(*name) != Some(value));
         let kinds: BTreeSet<&str> = others.filter_map(|(name, _)| name.split(' ').next()).collect();
         format!("{told}{kinds:?}")
@@ -315,9 +317,12 @@ fn cases(calls: &[String], story: &Story) -> Vec<(usize, How)> {
             continue;
         }
         let is_first = !calls[..index].contains(call);
+        // Before a call is after the one before it, and nobody loses what was only read.
+        let counts = !story.sampled || is_first || !is_read(call);
         let hows = How::ALL.into_iter().filter(|how| match how {
-            How::KillBefore | How::KillAfter | How::LoseReply => true,
-            How::Gone => story.gone,
+            How::KillAfter => true,
+            How::KillBefore | How::LoseReply => counts,
+            How::Gone => counts && story.gone,
             _ => is_first,
         });
         cases.extend(hows.map(|how| (index + 1, how)));

@@ -11,6 +11,7 @@ use super::site::{Kind, Site};
 use super::telling::ensure;
 use crate::support::cloud::World;
 use crate::support::cloud::beanstalk::handles::Seed as EnvironmentSeed;
+use crate::support::cloud::ssm::Seed as Parameter;
 use std::collections::BTreeMap;
 
 const MANIFEST: &str = r#"# What the app needs; the order and these lines stay.
@@ -116,9 +117,35 @@ fn from_properties(kind: Kind) -> Site {
     site
 }
 
-/// The variables of the containers are what somebody typed: now, in an instance that starts at this moment, and in those
-/// that there are once a deployment that is under way is over. And each value is held by a place.
+/// The same where parameters are home, and the environment has copies of them by value.
+fn from_parameters(kind: Kind) -> Site {
+    let site = from_properties(kind);
+    site.cloud.world(|world| {
+        for (name, value) in VARIABLES {
+            let path = match name.split('_').collect::<Vec<_>>().as_slice() {
+                ["XERO", instance, ..] => format!("xero/{instance}/{}", &name["XERO_1_".len()..]),
+                ["RDS" | "DATABASE" | "REPLICA", ..] => format!("database/{name}"),
+                // It lives in the manifest, and nobody declared that.
+                ["DJANGO", ..] | ["STRIPE", ..] => continue,
+                _ => format!("app/{name}"),
+            };
+            let name = format!("/dev-app/prod/{path}");
+            world.ssm.seed(Parameter { name: &name, value, kind: "SecureString" });
+        }
+    });
+    site
+}
+
+/// The variables of the containers are what somebody typed, each value is held by a place, and what is sealed opens.
 fn whole(site: &Site) -> Result<(), String> {
+    seen_by_containers(site)?;
+    site.cloud.world(held_somewhere)?;
+    sealed(site)
+}
+
+/// The variables of the containers are what somebody typed: now, in an instance that starts at this moment, and in those
+/// that there are once a deployment that is under way is over.
+fn seen_by_containers(site: &Site) -> Result<(), String> {
     let (now, at_once, deployed, later) = site.cloud.world(|world| {
         let now = world.beanstalk.container_environment("dev-app-prod");
         let mut then = world.clone();
@@ -138,7 +165,18 @@ fn whole(site: &Site) -> Result<(), String> {
             .collect();
         ensure(lost.is_empty(), || format!("containers {when} do not see {}", lost.join(", ")))?;
     }
-    site.cloud.world(held_somewhere)
+    Ok(())
+}
+
+/// Every sealed file can be opened, and from the moment at which a migration begins one of them has every value.
+fn sealed(site: &Site) -> Result<(), String> {
+    let texts = site.sealed()?;
+    if site.operations("prod")?.is_empty() {
+        return Ok(());
+    }
+    let quoted = VARIABLES.map(|(_, value)| serde_json::to_string(value).unwrap());
+    let whole = texts.iter().any(|text| quoted.iter().all(|value| text.contains(value)));
+    ensure(whole, || "no backup has every value".to_owned())
 }
 
 /// Every value can be read where somebody looks for it: as a property, or in a store that would give it out.

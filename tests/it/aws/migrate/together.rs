@@ -7,7 +7,7 @@
 
 use super::super::site::{BEANSTALK, CANARY, How, Site, signaller};
 use super::super::telling::ensure;
-use super::{from_properties, whole};
+use super::{from_properties, held_somewhere, seen_by_containers};
 use crate::support::cloud::Effect;
 use crate::support::env::{Output, STRONGROOM};
 use rustix::process::Signal;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 48;
 const AT_ONCE: usize = 4;
 const WORDS: &str = "--yes migrate --to secretsmanager";
 
@@ -27,6 +27,12 @@ fn run(site: &Site, words: &str, known: impl FnOnce(u32)) -> Output {
     let mut command = site.env.command(STRONGROOM);
     command.args(words.split_whitespace());
     site.env.finish_known(command, b"", known)
+}
+
+/// Whatever each of them has sealed, the containers see all, and a place holds it.
+fn whole(site: &Site) -> Result<(), String> {
+    seen_by_containers(site)?;
+    site.cloud.world(held_somewhere)
 }
 
 /// How it went: who ended well, with what codes.
@@ -52,7 +58,8 @@ fn ended(name: &str, site: &Site, output: Output) -> Result<i32, String> {
     }
     ensure(!told.contains(CANARY), || format!("{name} was told a value: {told}"))?;
     // Whose manifest is older than what is there finds references, and no values to move.
-    let nothing = ["would see other values; nothing was changed", "lacks values for"];
+    // Who comes while the environment is being updated is told that, too.
+    let nothing = ["nothing was changed", "lacks values for"];
     let late = code == 1 && nothing.iter().any(|said| told.contains(said)) && site.unfinished("prod")? == 0;
     ensure(late || matches!(code, 0 | 6 | 9), || format!("{name} ended with {code}: {told}"))?;
     Ok(code)
@@ -72,7 +79,7 @@ fn round(seed: u64, calls: usize, tally: &Mutex<Tally>) -> Result<(), String> {
             go_on();
         })
     };
-    let at = 1 + usize::try_from(seed / 3).unwrap() % calls;
+    let at = 1 + usize::try_from(seed).unwrap() * calls / usize::try_from(SEEDS).unwrap();
     let effect = match (seed / 7) % 2 {
         0 => Effect::Meanwhile(meanwhile.clone()),
         _ => Effect::Afterwards(meanwhile.clone()),
@@ -149,5 +156,5 @@ fn of_two_who_migrate_at_once_one_wins_and_the_containers_see_no_difference() {
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "{} of {SEEDS}:\n{}", failures.len(), failures.join("\n"));
     let tally = tally.into_inner().unwrap();
-    assert!(tally.busy > 5 && tally.both + tally.clashes + tally.late > 5, "{tally:?}");
+    assert!(tally.busy > 3 && tally.both + tally.clashes + tally.late > 5, "{tally:?}");
 }
