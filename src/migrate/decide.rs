@@ -12,6 +12,9 @@ use crate::name::{Address, Group, Key};
 use crate::snapshot::Snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The reason for what the manifest declares.
+pub const SAID: &str = "the manifest says so";
+
 /// What was asked for.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -157,7 +160,7 @@ pub fn decide(
     let rows = rows(&after, environment, &held, |address| match reasons.get(address) {
         Some(why) => why,
         None if typed(address) => "you said so",
-        None => "the manifest says so",
+        None => SAID,
     });
     Ok(Decision { before: before.to_owned(), text, manifest: after, rows, left, held })
 }

@@ -8,12 +8,12 @@ use crate::cli::ui::{plural, shown};
 use crate::desired::Revision;
 use crate::manifest::Place;
 use crate::migrate::cost::{self, Layout, Prices};
-use crate::migrate::{Decision, Foreseen, Stage, Values};
+use crate::migrate::{Decision, Foreseen, SAID, Stage, Values};
 use crate::name::Address;
 use crate::plan::{Plan, Want};
 use crate::policy::{self, Bearer, Remark};
 use crate::snapshot::Entry;
-use crate::store::{BUDGET, Condition, ManifestFile, Stores};
+use crate::store::{Condition, ManifestFile, Stores};
 use anyhow::Result;
 use similar::TextDiff;
 use std::collections::BTreeSet;
@@ -38,7 +38,8 @@ pub(super) struct Shown<'a> {
 /// The whole plan.
 pub(super) fn text(then: &Context, command: &str, shown: &Shown<'_>) -> Result<String> {
     let mut text = format!("{command}\n{}", then.caller_line(shown.plan)?);
-    variables(then, shown.decision, &mut text);
+    text.push_str("secret or plain as the manifest says, where no other reason is given:\n");
+    variables(then, shown.decision, &shown.foreseen.copies, &mut text)?;
     places(then, shown, &mut text)?;
     manifest(then, shown.plan, &mut text)?;
     price(then, shown.values, shown.plan, &mut text)?;
@@ -68,13 +69,26 @@ fn instance_policy(then: &Context, ecs: bool, text: &mut String) -> Result<()> {
 }
 
 /// What is a secret and why, and what becomes of it.
-fn variables(then: &Context, decision: &Decision, text: &mut String) {
+fn variables(then: &Context, decision: &Decision, copies: &Plan, text: &mut String) -> Result<()> {
+    let (manifest, spec) = (&then.project()?.manifest, then.environment()?);
+    let reaches = |address: &Address| {
+        spec.copies.values().any(|copy| manifest.property_of(&spec.name, &copy.selection, address).is_some())
+    };
+    let changes = |address: &Address| copies.changes().any(|(_, change)| change.address == *address);
     let width = decision.rows.iter().map(|row| row.address.to_string().chars().count()).max().unwrap_or(0);
     for row in &decision.rows {
         let kind = if row.secret { "secret" } else { "plain " };
-        let then_is = if row.by_reference { "becomes a reference" } else { "stays in the properties too" };
+        let becomes = match (row.by_reference, changes(&row.address)) {
+            (true, true) => "becomes a reference",
+            (true, false) => "is a reference",
+            (false, _) if !reaches(&row.address) => "goes to no environment",
+            (false, true) => "becomes a plain property",
+            (false, false) => "stays a plain property",
+        };
+        // The manifest is the rule; what is decided otherwise is worth a word.
+        let why = if row.why == SAID { String::new() } else { format!(" ({})", row.why) };
         let address = row.address.to_string();
-        let _ = writeln!(text, "  {kind}  {address:<width$}  {then_is} ({})", row.why);
+        let _ = writeln!(text, "  {kind}  {address:<width$}  {becomes}{why}");
     }
     for row in decision.rows.iter().filter(|row| row.suspicious.is_some()) {
         let why = row.suspicious.unwrap_or_default();
@@ -89,6 +103,7 @@ fn variables(then: &Context, decision: &Decision, text: &mut String) {
         let names: Vec<String> = decision.left.iter().map(|key| shown(key.as_str())).collect();
         let _ = writeln!(text, "  not declared, and left as it is: {}", names.join(", "));
     }
+    Ok(())
 }
 
 /// What is written where, by unit.
@@ -107,7 +122,7 @@ fn places(then: &Context, all: &Shown<'_>, text: &mut String) -> Result<()> {
                 let Condition { platform, status, health, bytes, .. } = condition;
                 let _ = writeln!(
                     text,
-                    "    {}, {status}, {health}; {bytes} of {BUDGET} bytes of plain properties now",
+                    "    {}, {status}, {health}; {bytes} bytes of plain properties now",
                     shown(platform)
                 );
             }
@@ -143,7 +158,8 @@ fn unit(then: &Context, write: &crate::plan::Write, text: &mut String) {
 fn price(then: &Context, values: &Values, plan: &Plan, text: &mut String) -> Result<()> {
     let (manifest, spec) = (&then.project()?.manifest, then.environment()?);
     let told = cost::cost(manifest, spec, &sizes(values), &spec.home);
-    let _ = writeln!(text, "cost: {}", cost(then, values)?);
+    let _ = writeln!(text, "cost: {told}");
+    let _ = writeln!(text, "      {}", Prices::of(manifest).source());
     let plain = |address: &&Address| manifest.key(address).is_some_and(|key| !key.secret);
     let plain = values.held.entries.keys().filter(plain).count();
     if told.secrets >= values.held.entries.len() && plain > 0 {
@@ -161,11 +177,16 @@ fn price(then: &Context, values: &Values, plan: &Plan, text: &mut String) -> Res
     };
     let seconds = writes.div_ceil(a_second.max(1));
     let updates = plan.writes.iter().any(|write| write.place != home && write.place != ManifestFile::PLACE);
-    let deployment = if updates { ", then a deployment, which takes minutes" } else { "" };
-    if seconds > 1 || updates {
-        let writes = plural(writes, "write");
-        let _ = writeln!(text, "time: {writes} at {a_second} a second, at least {seconds} s{deployment}");
+    let told = plural(writes, "write");
+    let values = format!("{told} at {a_second} a second, at least {seconds} s");
+    let deployment = "a deployment, which takes minutes";
+    match (writes, updates) {
+        (0, true) => writeln!(text, "time: {deployment}"),
+        (_, true) => writeln!(text, "time: {values}, then {deployment}"),
+        (_, false) if seconds > 1 => writeln!(text, "time: {values}"),
+        (_, false) => Ok(()),
     }
+    .expect("a text takes every line");
     Ok(())
 }
 
