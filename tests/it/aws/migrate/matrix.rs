@@ -9,8 +9,8 @@
 //! Of a migration to documents every call meets every fault. Of the others, where most is the same, reads meet fewer, and
 //! of a row of like calls the first, one in the middle and the last meet any. Faults in `resume` and `undo` are tried in
 //! the states that the first kind left, where states count as one that differ in how many like writes were made. With
-//! `STRONGROOM_WHOLE_MATRIX` set, faults are left out nowhere, and in `resume` and `undo` they are tried in each kind;
-//! docs/recovery.md has the count.
+//! `STRONGROOM_WHOLE_MATRIX` set, faults are left out nowhere in the commands, and in `resume` and `undo` they are tried in
+//! each kind. docs/recovery.md has the count of a run without it.
 
 use super::super::site::{BEANSTALK, SSM_BY_VALUE};
 use super::super::telling::{Count, Story, count, story};
