@@ -4,7 +4,8 @@
 //! Runs against the local AWS, in which each call takes 20 ms: strongroom's own store, the real binary, the `aws` program
 //! (`--aws PATH`, or the one on the PATH) and a plain page walk with the same SDK; then under AWS's quotas, against the
 //! time that a quota leaves at least. What was read or written is counted each time, and a benchmark that misses a value
-//! fails. `--only WORD` runs the lines whose name has that word. Needs no account and reaches nothing but 127.0.0.1.
+//! fails. `--only WORD` runs the lines whose name has that word, `--kinds` tells which calls were made. Needs no account and
+//! reaches nothing but 127.0.0.1.
 
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
@@ -17,10 +18,12 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use clap::Parser;
+use cloud::beanstalk::handles::Seed as Environment;
 use cloud::rates::Rates;
 use cloud::ssm::Seed;
 use cloud::{ACCESS_KEY, Cloud, REGION, SECRET_KEY};
 use measure::{Outcome, median_and_slowest, shown};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,6 +40,8 @@ const PARAMETERS: usize = 1_000;
 /// AWS gives ten in a call, whatever the call.
 const READS: f64 = 100.0;
 const IMPORTED: usize = 60;
+/// A platform that resolves references, JSON keys too.
+const DOCKER: &str = "64bit Amazon Linux 2023 v4.9.1 running Docker";
 /// So much that no call waits for its turn.
 const RAISED: Quota = Quota { reads: 10_000, writes: 10_000 };
 
@@ -52,6 +57,9 @@ struct Arguments {
     /// Only the lines whose name has this word
     #[arg(long, value_name = "WORD", default_value = "")]
     only: String,
+    /// Tell the calls of each line's last run by their kind
+    #[arg(long)]
+    kinds: bool,
 }
 
 fn main() -> Outcome<()> {
@@ -68,6 +76,7 @@ fn main() -> Outcome<()> {
     bench.reads_under_quotas()?;
     bench.writes()?;
     bench.documents()?;
+    bench.migrations()?;
     bench.start_up()
 }
 
@@ -138,6 +147,11 @@ impl Bench {
             most,
             memory.map(|megabytes| format!("{megabytes} MB")).unwrap_or_default(),
         );
+        if self.arguments.kinds {
+            let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+            calls.iter().for_each(|call| *kinds.entry(&call.action).or_default() += 1);
+            kinds.into_iter().for_each(|(kind, count)| println!("    {count:>5} {kind}"));
+        }
         Ok(())
     }
 
@@ -223,6 +237,42 @@ impl Bench {
         self.line(&Case::of("write a document: strongroom set", 9), 1, || {
             done(&mut self.strongroom(&project, &write)).map(|()| 1)
         })
+    }
+
+    /// From plain properties to references, under AWS's quotas. The deployment is over at the second look, which comes at
+    /// once: how long AWS takes for one is AWS's affair.
+    fn migrations(&self) -> Outcome<()> {
+        let standard = Quota { reads: 40, writes: 3 };
+        for (name, keys, to, floor) in [
+            ("migrate 200: a secret for each", 200, "--to secretsmanager --secret-per-key", (200.0, 50.0)),
+            ("migrate 200: a document", 200, "--to secretsmanager", (1.0, 50.0)),
+            ("migrate 60: parameters", 60, "--to ssm", (60.0, 3.0)),
+        ] {
+            let (calls, rate): (f64, f64) = floor;
+            self.line(&Case::of(name, 3).paced(calls.max(rate), rate), keys, || {
+                let project = Project::new("beanstalk", standard, &console(keys)?)?;
+                self.cloud.world(|world| {
+                    (world.ssm, world.secrets, world.beanstalk) = Default::default();
+                    world.beanstalk.behaviour.looks = 1;
+                    let values: Vec<_> =
+                        (0..keys).map(|key| (format!("K{key}"), format!("made-up-{key}"))).collect();
+                    let values = values.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+                    let seed = Environment::new("bench", "bench-prod", DOCKER).properties(values);
+                    world.beanstalk.add(seed, jiff::Timestamp::now());
+                });
+                self.cloud.rates(Some(Rates::standard()));
+                let words: Vec<&str> = ["migrate", "--yes"].into_iter().chain(to.split(' ')).collect();
+                done(self.strongroom(&project, &words).env("STRONGROOM_POLL_INTERVAL_MS", "1"))?;
+                self.cloud.rates(None);
+                let seen = self.cloud.world(|world| world.beanstalk.container_environment("bench-prod"));
+                let right = |key: &usize| {
+                    let value = seen.get(&format!("K{key}"));
+                    value.is_some_and(|value| *value == format!("made-up-{key}"))
+                };
+                Ok((0..keys).filter(right).count())
+            })?;
+        }
+        Ok(())
     }
 
     /// What the binary takes by itself, and with one call.
@@ -351,6 +401,17 @@ impl Project {
         std::fs::write(folder.path().join("strongroom.toml"), &text)?;
         Ok(Project { manifest: Arc::new(Manifest::parse("strongroom.toml", &text)?), folder })
     }
+}
+
+/// An environment whose console has everything, as its home and its copy.
+fn console(keys: usize) -> Outcome<String> {
+    let mut text = "[environments.prod.copies.web]\nkind = \"beanstalk\"\napplication = \"bench\"\n\
+                    environment = \"bench-prod\"\ngroups = [\"app\"]\n[groups.app.keys]\n"
+        .to_owned();
+    for key in 0..keys {
+        writeln!(text, "K{key} = {{ secret = true }}")?;
+    }
+    Ok(text)
 }
 
 /// The groups of 1,000 keys.
