@@ -1,19 +1,18 @@
-//! One operation, write by write: call, look where the answer was lost, wait until it is in force, read everything back.
+//! One operation from its plan to its end: what is to be written, what is there already, and all of it read back.
+//!
+//! Owns what is compared with what. The calls that write are made in `several`.
 
 use super::ApplyError;
 use super::look::look;
+use super::several::{Job, Task, work_off};
 use crate::journal::{Ending, Operation, Step};
 use crate::name::Address;
 use crate::plan::{Change, Place, Plan, Want, Write};
 use crate::snapshot::{Snapshot, Unit, Version};
-use crate::store::{Applied, ErrorKind, OperationId, Receipt, Store, StoreError, Stores};
+use crate::store::{Applied, ErrorKind, OperationId, Store, StoreError, Stores};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
-
-/// How often a write is tried when the place says that trying again may help, or when a lost answer turns out to have
-/// been a lost call.
-const ATTEMPTS: u32 = 5;
 
 /// What happens next, for whoever shows progress. Holds no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +20,14 @@ const ATTEMPTS: u32 = 5;
 pub enum Event {
     /// A call is about to be made.
     Writing {
-        /// Counted from 0.
+        /// Counted from 0 through the whole operation.
         write: usize,
-        /// How many there are.
+        /// How many of this run are in force. Others may be under way.
+        done: usize,
+        /// How many this run makes.
         total: usize,
+        /// What the quotas of places leave at least for those that are not begun, this one with them.
+        least: Duration,
         /// The place.
         place: Place,
         /// The unit.
@@ -32,8 +35,10 @@ pub enum Event {
     },
     /// The place has the write, and it is not in force yet.
     Settling {
-        /// Counted from 0.
+        /// Counted from 0 through the whole operation.
         write: usize,
+        /// How many may be waited for together; 1 where nothing else goes on meanwhile.
+        among: usize,
         /// The place.
         place: Place,
         /// The unit.
@@ -71,12 +76,9 @@ pub(super) async fn carry_out(
     stores: &Stores,
     watch: Watch<'_>,
 ) -> Result<(), ApplyError> {
-    for index in writes.clone() {
-        let store = store_of(operation, index, stores)?;
-        let write = operation.writes()[index].clone();
-        let applied = make(operation, index, write, store, watch).await?;
-        settle(operation, index, &applied, store, watch).await?;
-    }
+    let write = |index| Job { index, task: Task::Make(operation.writes()[index].clone()) };
+    let jobs = writes.clone().map(write).collect();
+    work_off(operation, jobs, stores, &BTreeMap::new(), watch).await?;
     verify(operation, writes, stores, &[], watch).await
 }
 
@@ -113,20 +115,17 @@ pub(super) async fn catch_up(
         let (id, midway) = (operation.id().clone(), true);
         return Err(ApplyError::Conflict { operation: Some(id), addresses: left, covered: None, midway });
     }
-    for (index, found) in findings.into_iter().enumerate() {
-        if operation.in_force(index) {
-            continue;
-        }
-        let store = store_of(operation, index, stores)?;
-        let awaited = operation.awaiting(index).cloned();
-        let place = &operation.writes()[index].place;
-        let applied = match (found.pending, awaited) {
-            (Some(write), _) => make(operation, index, write, store, watch).await?,
-            (None, Some(applied)) => applied,
-            (None, None) => confirm(operation, index, store, &seen[place])?,
+    let open = findings.into_iter().enumerate().filter(|(index, _)| !operation.in_force(*index));
+    let job = |(index, found): (usize, Found)| {
+        let task = match (found.pending, operation.awaiting(index).cloned()) {
+            (Some(write), _) => Task::Make(write),
+            (None, Some(applied)) => Task::Await(applied),
+            (None, None) => Task::Confirm,
         };
-        settle(operation, index, &applied, store, watch).await?;
-    }
+        Job { index, task }
+    };
+    let jobs = open.map(job).collect();
+    work_off(operation, jobs, stores, &seen, watch).await?;
     verify(operation, all, stores, &left, watch).await?;
     Ok(left)
 }
@@ -144,7 +143,12 @@ pub(super) async fn quieten(
             continue;
         }
         let write = &operation.writes()[index];
-        watch(&Event::Settling { write: index, place: write.place.clone(), unit: write.unit.clone() });
+        watch(&Event::Settling {
+            write: index,
+            among: 1,
+            place: write.place.clone(),
+            unit: write.unit.clone(),
+        });
         let unheard = || Applied::unheard(write.unit.clone());
         let applied = operation.awaiting(index).cloned().unwrap_or_else(unheard);
         match store.settle(&applied).await {
@@ -201,14 +205,14 @@ pub(super) fn store_of<'a>(
 }
 
 /// What is at the addresses of a write, compared with what it was to do.
-struct Found {
+pub(super) struct Found {
     /// What is still to be written, against what is there now; `None` where nothing is.
-    pending: Option<Write>,
+    pub(super) pending: Option<Write>,
     /// What is neither as it was nor as it shall be.
-    changed: Vec<Address>,
+    pub(super) changed: Vec<Address>,
 }
 
-fn compare(write: &Write, seen: &Snapshot) -> Found {
+pub(super) fn compare(write: &Write, seen: &Snapshot) -> Found {
     let mut changed = Vec::new();
     let mut open = Vec::new();
     for change in &write.changes {
@@ -227,7 +231,7 @@ fn compare(write: &Write, seen: &Snapshot) -> Found {
     Found { pending, changed }
 }
 
-async fn look_at(write: &Write, store: &dyn Store) -> Result<Snapshot, StoreError> {
+pub(super) async fn look_at(write: &Write, store: &dyn Store) -> Result<Snapshot, StoreError> {
     let wants: Vec<(&Address, Want)> = write.changes.iter().flat_map(states).collect();
     look(store, &wants).await
 }
@@ -248,101 +252,6 @@ pub(super) async fn remaining(operation: &mut Operation, stores: &Stores) -> Res
         compare(write, &seen[&write.place]).pending
     });
     Ok(Plan { writes: writes.collect() })
-}
-
-/// Calls the place until it has the write, or it is plain that it will not.
-async fn make(
-    operation: &mut Operation,
-    index: usize,
-    mut write: Write,
-    store: &dyn Store,
-    watch: Watch<'_>,
-) -> Result<Applied, ApplyError> {
-    let total = operation.writes().len();
-    let mut attempt = 1;
-    loop {
-        watch(&Event::Writing { write: index, total, place: write.place.clone(), unit: write.unit.clone() });
-        operation.record(Step::Intent { write: index })?;
-        let receipt = store.write(&write.unit, write.base.as_ref(), operation.id(), &write.changes).await;
-        let (error, refused) = match receipt {
-            Receipt::Applied(applied) => return record_applied(operation, index, applied),
-            Receipt::NotApplied(error) => (error, true),
-            Receipt::Unknown(error) => (error, false),
-        };
-        let reason = error.to_string();
-        operation.record(match refused {
-            true => Step::Refused { write: index, reason },
-            false => Step::Unknown { write: index, reason },
-        })?;
-        let again = !refused || error.kind == ErrorKind::Transient;
-        if !again && error.kind != ErrorKind::Conflict {
-            return Err(stop(operation, error)?);
-        }
-        // A lost answer, and a refusal that an earlier call of ours with a lost answer may have caused, are both settled
-        // by what is there once nothing is under way any more.
-        let heard = store.settle(&Applied::unheard(write.unit.clone())).await;
-        let seen = match heard.and(look_at(&write, store).await) {
-            Ok(seen) => seen,
-            Err(unread) => return Err(stop(operation, unread)?),
-        };
-        let found = compare(&write, &seen);
-        if !found.changed.is_empty() {
-            return Err(conflict(operation, &write.place, found.changed, None)?);
-        }
-        match found.pending {
-            None => return confirm(operation, index, store, &seen),
-            Some(_) if attempt == ATTEMPTS || !again => return Err(stop(operation, error)?),
-            Some(pending) => write = pending,
-        }
-        tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
-        attempt += 1;
-    }
-}
-
-/// Writes down that reading back showed the write in its place.
-fn confirm(
-    operation: &mut Operation,
-    index: usize,
-    store: &dyn Store,
-    seen: &Snapshot,
-) -> Result<Applied, ApplyError> {
-    let write = &operation.writes()[index];
-    let (unit, overwrote) = (write.unit.clone(), store.overwrote(&write.unit, write.base.as_ref(), seen));
-    let version = seen.bases.get(&unit).cloned();
-    record_applied(operation, index, Applied { unit, version, request: None, overwrote })
-}
-
-/// Writes down that the place has the write. Where it covered somebody else's, that is a conflict all the same.
-fn record_applied(operation: &mut Operation, index: usize, applied: Applied) -> Result<Applied, ApplyError> {
-    operation.record(Step::Applied {
-        write: index,
-        version: applied.version.as_ref().map(|version| version.0.clone()),
-        request: applied.request.clone(),
-        overwrote: applied.overwrote.as_ref().map(|version| version.0.clone()),
-    })?;
-    let Some(theirs) = &applied.overwrote else { return Ok(applied) };
-    let write = operation.writes()[index].clone();
-    let addresses = write.changes.into_iter().map(|change| change.address).collect();
-    Err(conflict(operation, &write.place, addresses, Some(theirs.clone()))?)
-}
-
-async fn settle(
-    operation: &mut Operation,
-    index: usize,
-    applied: &Applied,
-    store: &dyn Store,
-    watch: Watch<'_>,
-) -> Result<(), ApplyError> {
-    let place = operation.writes()[index].place.clone();
-    watch(&Event::Settling { write: index, place, unit: applied.unit.clone() });
-    match store.settle(applied).await {
-        Ok(()) => Ok(operation.record(Step::Settled { write: index })?),
-        Err(error) if error.kind == ErrorKind::RolledBack => {
-            operation.record(Step::RolledBack { write: index, reason: error.to_string() })?;
-            Err(stop(operation, error)?)
-        }
-        Err(error) => Err(stop(operation, error)?),
-    }
 }
 
 /// Reads every address of these writes back: what a later write made of it is what must be there.
@@ -384,7 +293,7 @@ pub(super) fn finish(operation: &mut Operation, left: Vec<(Place, Address)>) -> 
 
 /// The error of an operation that cannot go on; where nothing of it is in the world, it ends here. One that is being
 /// resumed stays, to be resumed again when the cause is gone.
-fn stop(operation: &mut Operation, error: StoreError) -> Result<ApplyError, ApplyError> {
+pub(super) fn stop(operation: &mut Operation, error: StoreError) -> Result<ApplyError, ApplyError> {
     if operation.touched() || operation.resumed() {
         return Ok(stopped(operation, error));
     }
@@ -392,13 +301,13 @@ fn stop(operation: &mut Operation, error: StoreError) -> Result<ApplyError, Appl
     Ok(ApplyError::Nothing(Box::new(error)))
 }
 
-fn stopped(operation: &Operation, source: StoreError) -> ApplyError {
+pub(super) fn stopped(operation: &Operation, source: StoreError) -> ApplyError {
     let total = operation.writes().len();
     let done = (0..total).filter(|index| operation.in_force(*index)).count();
     ApplyError::Stopped { operation: operation.id().clone(), done, total, source: Box::new(source) }
 }
 
-fn conflict(
+pub(super) fn conflict(
     operation: &mut Operation,
     place: &Place,
     changed: Vec<Address>,

@@ -8,6 +8,7 @@
 mod carry_out;
 mod look;
 mod mint;
+mod several;
 mod undo;
 
 pub use carry_out::{Done, Event, Watch};

@@ -29,6 +29,7 @@ use crate::snapshot::{Entry, Past, Snapshot, Unit, Version};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// A place that holds values.
 ///
@@ -61,6 +62,12 @@ pub trait Store: Send + Sync {
     /// place cannot take it: sizes, names, the state it is in. Asked while the plan is made; nothing is written.
     async fn review(&self, _write: &Write) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
+    }
+
+    /// The least time between this write and the next one like it, by the place's quota; none where it has no quota. From
+    /// that follow how many writes are worth having under way together, and how long all of them take at least.
+    fn interval(&self, _write: &Write) -> Duration {
+        Duration::ZERO
     }
 
     /// Fills in attributes that a read of these addresses leaves out because they cost calls of their own, and that an

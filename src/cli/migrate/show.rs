@@ -6,7 +6,6 @@ use crate::cli::context::Context;
 use crate::cli::table::Tone;
 use crate::cli::ui::{plural, shown};
 use crate::desired::Revision;
-use crate::manifest::Place;
 use crate::migrate::cost::{self, Layout, Prices};
 use crate::migrate::{Decision, Foreseen, SAID, Stage, Values};
 use crate::name::Address;
@@ -18,13 +17,10 @@ use anyhow::Result;
 use similar::TextDiff;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// So many units are told one by one; what is more is counted.
 const LISTED: usize = 24;
-
-/// Secrets Manager's quota of CreateSecret, and of PutSecretValue (AWS General Reference, "Secrets Manager endpoints and
-/// quotas").
-const SECRETS_A_SECOND: usize = 50;
 
 /// What there is to be shown.
 pub(super) struct Shown<'a> {
@@ -169,25 +165,28 @@ fn price(then: &Context, values: &Values, plan: &Plan, text: &mut String) -> Res
             "      {plain} among them: with `value` in the manifest they would need no secret"
         );
     }
-    let home = then.home_name()?;
-    let writes = plan.writes.iter().filter(|write| write.place == home).count();
-    let a_second = match then.environment()?.home {
-        Place::Ssm => then.environment()?.quota.writes as usize,
-        _ => SECRETS_A_SECOND,
-    };
-    let seconds = writes.div_ceil(a_second.max(1));
-    let updates = plan.writes.iter().any(|write| write.place != home && write.place != ManifestFile::PLACE);
-    let told = plural(writes, "write");
-    let values = format!("{told} at {a_second} a second, at least {seconds} s");
-    let deployment = "a deployment, which takes minutes";
-    match (writes, updates) {
-        (0, true) => writeln!(text, "time: {deployment}"),
-        (_, true) => writeln!(text, "time: {values}, then {deployment}"),
-        (_, false) if seconds > 1 => writeln!(text, "time: {values}"),
-        (_, false) => Ok(()),
+    if let Some(time) = time(then, plan)? {
+        let _ = writeln!(text, "time: {time}");
     }
-    .expect("a text takes every line");
     Ok(())
+}
+
+/// How long it takes: what the new home's quota leaves at least, a second's worth of writes at once. Reading back is in
+/// batches, and hardly counts. None where it is over at once.
+fn time(then: &Context, plan: &Plan) -> Result<Option<String>> {
+    let (home, stores) = (then.home_name()?, then.stores()?);
+    let of_home: Vec<_> = plan.writes.iter().filter(|write| write.place == home).collect();
+    let all: Duration = of_home.iter().map(|write| stores[&home].interval(write)).sum();
+    let least = all.saturating_sub(Duration::from_secs(1)).as_secs_f64().ceil();
+    let mut parts = Vec::new();
+    if least > 0.0 {
+        let rate = (of_home.len() as f64 / all.as_secs_f64()).round();
+        parts.push(format!("{} at {rate} a second, at least {least} s", plural(of_home.len(), "write")));
+    }
+    if plan.writes.iter().any(|write| write.place != home && write.place != ManifestFile::PLACE) {
+        parts.push("a deployment, which takes minutes".to_owned());
+    }
+    Ok((!parts.is_empty()).then(|| parts.join(", then ")))
 }
 
 /// What the values cost a month where they are to be, and by which prices.

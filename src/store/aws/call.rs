@@ -50,6 +50,11 @@ impl Request<'_> {
 }
 
 impl Aws {
+    /// The time between two calls of a family at the quota's pace.
+    pub(in crate::store) fn interval(&self, family: Family) -> Duration {
+        self.pacers.of(family).interval()
+    }
+
     /// Makes a call in its turn. Throttling is waited out; what else may be repeated is repeated as the request says.
     pub(in crate::store) async fn call<T, E, F>(
         &self,

@@ -19,6 +19,8 @@ pub(in crate::store) enum Family {
     ParameterLists,
     /// GetSecretValue and DescribeSecret: thousands a second.
     SecretReads,
+    /// BatchGetSecretValue and ListSecrets: 100 a second each.
+    SecretBatches,
     /// Everything else of Secrets Manager: 50 a second.
     SecretWrites,
     /// Elastic Beanstalk publishes no number and throttles early.
@@ -27,7 +29,7 @@ pub(in crate::store) enum Family {
     Identity,
 }
 
-const FAMILIES: usize = 7;
+const FAMILIES: usize = 8;
 
 /// One bucket for each family.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub(super) struct Pacers([Pacer; FAMILIES]);
 impl Pacers {
     pub(super) fn new(quota: Quota) -> Pacers {
         let (reads, writes) = (f64::from(quota.reads), f64::from(quota.writes));
-        Pacers([reads, writes, writes, 1000.0, 50.0, 10.0, 10.0].map(Pacer::new))
+        Pacers([reads, writes, writes, 1000.0, 100.0, 50.0, 10.0, 10.0].map(Pacer::new))
     }
 
     pub(super) fn of(&self, family: Family) -> &Pacer {
@@ -88,6 +90,11 @@ impl Pacer {
             quota,
             state: Mutex::new(State { rate: quota, tokens: burst(quota), at: None, slowed: None }),
         }
+    }
+
+    /// The time between two calls where nothing throttles.
+    pub(super) fn interval(&self) -> Duration {
+        Duration::from_secs_f64(self.quota.recip())
     }
 
     /// Waits for a call's turn. Turns are given in the order in which they were asked for.

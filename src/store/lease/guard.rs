@@ -7,6 +7,7 @@ use crate::snapshot::{Snapshot, Unit, Version};
 use crate::store::{Applied, OperationId, Receipt, Store, StoreError, Stores};
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Stands before the stores of an environment. While it holds a lease, nothing is written unless that is still ours, and
 /// it is renewed as long as a deployment is waited for. Without one it lets everything through.
@@ -109,6 +110,10 @@ impl Store for Guarded {
 
     async fn review(&self, write: &Write) -> Result<Vec<String>, StoreError> {
         self.store.review(write).await
+    }
+
+    fn interval(&self, write: &Write) -> Duration {
+        self.store.interval(write)
     }
 
     async fn detail(&self, seen: &mut Snapshot, addresses: &[Address]) -> Result<(), StoreError> {

@@ -19,7 +19,7 @@ mod seen;
 mod text;
 mod write;
 
-use super::aws::{Aws, Failure};
+use super::aws::{Aws, Failure, Family};
 use super::{Applied, ErrorKind, OperationId, Receipt, Store, StoreError};
 use crate::manifest::{Manifest, Placeholder};
 use crate::name::{self, Address};
@@ -29,6 +29,7 @@ use async_trait::async_trait;
 use seen::Seen;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use text::Form;
 
 /// The label of the version that counts.
@@ -148,6 +149,12 @@ impl Store for SecretsManager {
     async fn settle(&self, applied: &Applied) -> Result<(), StoreError> {
         let Some(version) = &applied.version else { return Ok(()) };
         self.bury(&applied.unit.0, version).await
+    }
+
+    fn interval(&self, write: &Write) -> Duration {
+        // A secret that is there is changed in two calls: a version is put, and then promoted.
+        let calls = if write.base.is_none() { 1 } else { 2 };
+        self.aws.interval(Family::SecretWrites) * calls
     }
 
     async fn review(&self, write: &Write) -> Result<Vec<String>, StoreError> {

@@ -170,7 +170,7 @@ impl SecretsManager {
             return Ok(Vec::new());
         };
         let clients = self.aws.clients().await?;
-        let request = Request::read(LIST, Family::SecretWrites);
+        let request = Request::read(LIST, Family::SecretBatches);
         let mut instances = BTreeSet::new();
         let mut page = None;
         loop {

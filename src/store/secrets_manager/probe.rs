@@ -60,13 +60,13 @@ impl SecretsManager {
     }
 
     async fn try_batch(&self, client: &Client, name: &str) -> Probe {
-        let request = Request::read("secretsmanager:BatchGetSecretValue", Family::SecretWrites);
+        let request = Request::read("secretsmanager:BatchGetSecretValue", Family::SecretBatches);
         let send = || client.batch_get_secret_value().secret_id_list(name).send();
         self.told(request.action, "*".to_owned(), self.aws.call(&request, send).await)
     }
 
     async fn try_list(&self, client: &Client) -> Probe {
-        let request = Request::read("secretsmanager:ListSecrets", Family::SecretWrites);
+        let request = Request::read("secretsmanager:ListSecrets", Family::SecretBatches);
         let send = || client.list_secrets().max_results(1).send();
         self.told(request.action, "*".to_owned(), self.aws.call(&request, send).await)
     }

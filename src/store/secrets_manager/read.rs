@@ -155,7 +155,7 @@ impl SecretsManager {
 
     async fn batch(&self, names: &[String]) -> Result<Batch, StoreError> {
         let clients = self.aws.clients().await?;
-        let request = Request::read(BATCH, Family::SecretWrites);
+        let request = Request::read(BATCH, Family::SecretBatches);
         let mut batch = Batch::default();
         let mut page = None;
         loop {

@@ -16,12 +16,13 @@ use crate::manifest::{EnvironmentSpec, KeySpec, Manifest, ParameterTier};
 use crate::name::{Address, Environment, Group};
 use crate::plan::{Change, Want, Write};
 use crate::snapshot::{Attributes, Held, Snapshot, Unit, Version};
-use crate::store::aws::{Aws, Failure};
+use crate::store::aws::{Aws, Failure, Family};
 use crate::store::{Applied, Discover, ErrorKind, OperationId, Receipt, Store, StoreError};
 use async_trait::async_trait;
 use details::Details;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// The attribute that has a parameter's type.
 pub(super) const TYPE: &str = "type";
@@ -177,6 +178,10 @@ impl Store for Ssm {
 
     async fn detail(&self, seen: &mut Snapshot, addresses: &[Address]) -> Result<(), StoreError> {
         self.tell_details(seen, addresses).await
+    }
+
+    fn interval(&self, _write: &Write) -> Duration {
+        self.aws.interval(Family::ParameterWrites)
     }
 
     async fn settle(&self, receipt: &Applied) -> Result<(), StoreError> {

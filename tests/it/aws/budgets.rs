@@ -5,8 +5,10 @@ use crate::support::cloud::Cloud;
 use crate::support::cloud::beanstalk::handles::Seed as EnvironmentSeed;
 use crate::support::cloud::ssm::Seed;
 use crate::support::env::TestEnv;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
+use strongroom::seal::Identities;
 
 /// A project with that home and no limit of calls a second, and what this account holds of it: nothing.
 fn project_of(home: &str, rest: &str) -> (Cloud, TestEnv) {
@@ -159,4 +161,87 @@ fn a_sync_where_nothing_differs_writes_nothing_anywhere() {
     let calls = calls(&cloud);
     let reads = |call: &String| call.starts_with("Get") || call.starts_with("Describe");
     assert!(calls.iter().all(reads), "{calls:?}");
+}
+
+/// An environment that has so many secrets as plain properties and nowhere else, and its project.
+fn console(keys: usize) -> (Cloud, TestEnv) {
+    let mut rest = "[environments.prod.copies.web]\nkind = \"beanstalk\"\napplication = \"shop\"\n\
+                    environment = \"shop-prod\"\ngroups = [\"app\"]\n[groups.app.keys]\n"
+        .to_owned();
+    (0..keys).for_each(|key| writeln!(rest, "K{key} = {{ secret = true }}").unwrap());
+    let (cloud, mut env) = project_of("beanstalk", &rest);
+    let me = Identities::generate();
+    env.write("identity.txt", me.to_file().as_bytes());
+    env.set("STRONGROOM_IDENTITY", env.path("identity.txt"));
+    let project = format!("[project]\nrecipients = [\"{}\"]\n", me.recipients()[0]);
+    env.write("strongroom.toml", env.read("strongroom.toml").replace("[project]\n", &project));
+    let values: Vec<_> = (0..keys).map(|key| (format!("K{key}"), format!("made-up-{key}"))).collect();
+    cloud.world(|world| {
+        let values = values.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let seed = EnvironmentSeed::new("shop", "shop-prod", DOCKER).properties(values);
+        world.beanstalk.add(seed, jiff::Timestamp::now());
+    });
+    (cloud, env)
+}
+
+/// Migrates, and counts the calls without those of the lease.
+fn migrated(cloud: &Cloud, env: &TestEnv, keys: usize, to: &str) -> (BTreeMap<String, usize>, usize) {
+    cloud.latency(Duration::from_millis(5));
+    cloud.reset_calls();
+    env.run(&format!("migrate --yes {to}")).success();
+    let seen = cloud.world(|world| world.beanstalk.container_environment("shop-prod"));
+    for key in 0..keys {
+        assert_eq!(seen[&format!("K{key}")], format!("made-up-{key}"));
+    }
+    let mut counts = BTreeMap::new();
+    let mut together = 0;
+    for call in cloud.calls().into_iter().filter(|call| !call.body.contains("_strongroom")) {
+        if ["CreateSecret", "PutParameter"].contains(&call.action.as_str()) {
+            together = together.max(call.in_flight);
+        }
+        *counts.entry(call.action).or_default() += 1;
+    }
+    (counts, together)
+}
+
+/// How often everything may be read that a migration writes: for the plan, the backup, before it is written, behind it,
+/// for the references, and once more at the end.
+const LOOKS: usize = 6;
+
+#[test]
+fn a_migration_of_200_to_a_secret_each_is_200_calls_to_create_and_all_reads_are_of_twenty() {
+    let (cloud, env) = console(200);
+    let (counts, together) = migrated(&cloud, &env, 200, "--to secretsmanager --secret-per-key");
+    assert_eq!(counts["CreateSecret"], 200);
+    assert!(counts["BatchGetSecretValue"] <= LOOKS * 10, "{counts:?}");
+    assert_eq!(counts["UpdateEnvironment"], 1);
+    for none in ["GetSecretValue", "DescribeSecret", "ListSecretVersionIds", "PutSecretValue"] {
+        assert!(!counts.contains_key(none), "{counts:?}");
+    }
+    assert!((2..=8).contains(&together), "{together} under way together");
+}
+
+#[test]
+fn a_migration_of_60_to_parameters_is_60_puts_and_all_reads_are_of_ten() {
+    let (cloud, env) = console(60);
+    let (counts, together) = migrated(&cloud, &env, 60, "--to ssm");
+    assert_eq!(counts["PutParameter"], 60);
+    assert!(counts["GetParameters"] <= LOOKS * 6, "{counts:?}");
+    assert_eq!(counts["UpdateEnvironment"], 1);
+    for none in ["GetParameter", "DescribeParameters", "GetParameterHistory"] {
+        assert!(!counts.contains_key(none), "{counts:?}");
+    }
+    assert!((2..=8).contains(&together), "{together} under way together");
+}
+
+#[test]
+fn a_migration_of_30_to_a_document_is_one_call_to_create_and_a_read_for_each_look() {
+    let (cloud, env) = console(30);
+    let (counts, _) = migrated(&cloud, &env, 30, "--to secretsmanager");
+    assert_eq!(counts["CreateSecret"], 1);
+    assert!(counts["GetSecretValue"] <= LOOKS, "{counts:?}");
+    assert_eq!(counts["UpdateEnvironment"], 1);
+    for none in ["DescribeSecret", "BatchGetSecretValue", "PutSecretValue"] {
+        assert!(!counts.contains_key(none), "{counts:?}");
+    }
 }

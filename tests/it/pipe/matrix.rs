@@ -266,6 +266,17 @@ fn no_fault_at_any_call_of_parameters_loses_a_value_or_leaves_a_mix() {
 }
 
 #[test]
+fn no_fault_at_any_call_of_parameters_that_are_written_together_loses_a_value_or_leaves_a_mix() {
+    fn together() -> Place {
+        let typed =
+            INITIAL.map(|(at, value)| (at, value, if at == "db/GONE" { "String" } else { "SecureString" }));
+        super::together::slow("parameters together", Parameters::with(&typed))
+    }
+    let typed = |at: &str| with_type(if at == "db/GONE" { "String" } else { "SecureString" });
+    assert!(block_on(matrix(together, expected(typed))) > 1000);
+}
+
+#[test]
 fn no_fault_at_any_call_of_documents_loses_a_value_or_leaves_a_mix() {
     assert!(block_on(matrix(documents, expected(|_| Attributes::new()))) > 1000);
 }

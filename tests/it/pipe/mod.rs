@@ -5,3 +5,4 @@ mod matrix;
 mod minting;
 mod places;
 mod rules;
+mod together;
