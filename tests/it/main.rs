@@ -21,6 +21,7 @@ mod cli_render;
 mod cli_status;
 mod consumers;
 mod crash;
+mod database;
 mod docs;
 mod doctor;
 mod examples;

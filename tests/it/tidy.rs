@@ -74,7 +74,7 @@ fn holds(rule: &str, violations: &[String]) {
 const LAYERS: &[&[&str]] = &[
     &["secret", "name", "snapshot"],
     &["manifest", "plan", "render", "seal", "document", "exchange"],
-    &["durable", "deliver", "store", "journal", "web"],
+    &["durable", "deliver", "store", "journal", "web", "database"],
     &["apply", "desired", "rotate", "migrate", "policy", "hooks", "backup", "import", "init", "doctor"],
     &["cli"],
     &["main", "lib"],
@@ -146,6 +146,11 @@ const HOMES: &[Home] = &[
     Home { rule: "AWS is the stores'", words: &["aws_sdk_", "aws_config"], allowed: &["src/store/"] },
     Home { rule: "HTTP to others is web.rs's", words: &["reqwest"], allowed: &["src/web.rs"] },
     Home {
+        rule: "PostgreSQL is database's",
+        words: &["tokio_postgres", "postgres_protocol"],
+        allowed: &["src/database/"],
+    },
+    Home {
         rule: "clap and anyhow are the command line's",
         words: &["clap", "anyhow"],
         allowed: &["src/cli/"],
@@ -191,6 +196,7 @@ const HOMES: &[Home] = &[
             "src/journal",
             "src/durable",
             "src/deliver",
+            "src/database",
         ],
     },
 ];

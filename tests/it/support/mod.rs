@@ -8,6 +8,7 @@ pub(crate) mod env;
 pub(crate) mod machine;
 pub(crate) mod moto;
 pub(crate) mod policy;
+pub(crate) mod postgres;
 pub(crate) mod provision;
 pub(crate) mod tree;
 pub(crate) mod vault;

