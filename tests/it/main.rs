@@ -39,3 +39,4 @@ mod ssm;
 mod store_contract;
 mod support;
 mod tidy;
+mod xero;

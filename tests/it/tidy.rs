@@ -74,7 +74,7 @@ fn holds(rule: &str, violations: &[String]) {
 const LAYERS: &[&[&str]] = &[
     &["secret", "name", "snapshot"],
     &["manifest", "plan", "render", "seal", "document", "exchange"],
-    &["durable", "deliver", "store", "journal", "web", "database"],
+    &["durable", "deliver", "store", "journal", "web", "database", "xero"],
     &["apply", "desired", "rotate", "migrate", "policy", "hooks", "backup", "import", "init", "doctor"],
     &["cli"],
     &["main", "lib"],

@@ -12,5 +12,8 @@ pub(crate) mod postgres;
 pub(crate) mod provision;
 pub(crate) mod tree;
 pub(crate) mod vault;
+#[expect(dead_code, reason = "the example starts with what no test needs")]
+#[path = "../../../examples/local_xero/xero/mod.rs"]
+pub(crate) mod xero;
 
 pub(crate) use machine::program;

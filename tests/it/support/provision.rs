@@ -26,6 +26,11 @@ pub(crate) fn boto3() -> PathBuf {
     environment("aws", PACKAGES)
 }
 
+/// The interpreter that has OAuth clients which others wrote.
+pub(crate) fn oauth() -> PathBuf {
+    environment("oauth", &["authlib==1.9.9", "requests-oauthlib==2.0.0", "requests==2.32.5"])
+}
+
 /// The `aws` program.
 pub(crate) fn aws() -> PathBuf {
     boto3().with_file_name("aws")
