@@ -19,6 +19,9 @@ pub enum WebError {
     /// It is no address that can be asked.
     #[error("`{0}` is no http:// or https:// address")]
     Address(String),
+    /// The address has a login in it, which would be told wherever the address is.
+    #[error("the address has a login in it, and would be kept in the journal and in reports")]
+    Login,
     /// Nobody answered: refused, no such host, a certificate that is not good, or too slow.
     #[error("{host} does not answer: {reason}")]
     Silent {
@@ -181,13 +184,20 @@ pub async fn status(address: &str) -> Result<u16, WebError> {
     Ok(answer.status().as_u16())
 }
 
-/// Whether the address is one that [`status`] can ask, without asking.
+/// Whether the address is one that [`status`] can ask and that may be told, without asking.
 pub fn check(address: &str) -> Result<(), WebError> {
-    parsed(address).map(drop)
+    let url = parsed(address)?;
+    let login = !url.username().is_empty() || url.password().is_some();
+    if login { Err(WebError::Login) } else { Ok(()) }
+}
+
+/// An address as it may be told: without what stands behind its path.
+pub fn shown(address: &str) -> String {
+    address.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
 
 fn parsed(address: &str) -> Result<reqwest::Url, WebError> {
-    let url = reqwest::Url::parse(address).ok();
+    let url = reqwest::Url::parse(address).ok().filter(|_| !address.contains(char::is_whitespace));
     let url = url.filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
     url.ok_or_else(|| WebError::Address(address.escape_debug().take(80).collect()))
 }
@@ -223,7 +233,11 @@ mod tests {
         for good in ["http://127.0.0.1:8000/health", "https://app.example/"] {
             assert!(check(good).is_ok(), "{good}");
         }
-        for bad in ["", "app.example", "ftp://app.example/", "file:///etc/passwd", "https://"] {
+        assert_eq!(shown("https://app.example/health?token=invented"), "https://app.example/health");
+        assert!(matches!(check("https://ops:invented@app.example/"), Err(WebError::Login)));
+        let bad =
+            ["", "app.example", "ftp://app.example/", "file:///etc/passwd", "https://", "http://a.b/c d"];
+        for bad in bad {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

@@ -7,11 +7,13 @@
 
 mod carry_out;
 mod look;
+mod midway;
 mod mint;
 mod several;
 mod undo;
 
 pub use carry_out::{Done, Event, Watch};
+pub use midway::{conflict, midway};
 pub use mint::{MintError, mint};
 pub use undo::{Undo, plan_undo, undo};
 
@@ -68,6 +70,22 @@ pub enum ApplyError {
         operation: OperationId,
         /// The undo.
         by: OperationId,
+    },
+    /// It changed where values live, and somebody changed these since: it is taken back whole or not at all.
+    #[error("operation {operation} moved values, and is taken back as a whole only; changed since: {}", list(.addresses))]
+    Indivisible {
+        /// The operation.
+        operation: OperationId,
+        /// What was changed.
+        addresses: Vec<(Place, Address)>,
+    },
+    /// A later operation rests on what it left.
+    #[error("operation {later} came after {operation}, and rests on what that left")]
+    Later {
+        /// The operation that was to be undone.
+        operation: OperationId,
+        /// The one to undo first.
+        later: OperationId,
     },
     /// There is more to it than what it planned: its own command goes on with it.
     #[error("operation {operation} is more than a change of values")]
@@ -213,6 +231,11 @@ pub fn finish(operation: &mut Operation) -> Result<Done, ApplyError> {
     carry_out::finish(operation, Vec::new())
 }
 
+/// The same, where these addresses were left as somebody else has them.
+pub fn finish_leaving(operation: &mut Operation, left: Vec<(Place, Address)>) -> Result<Done, ApplyError> {
+    carry_out::finish(operation, left)
+}
+
 /// Finishes an operation that stopped midway. Where somebody else changed an address of it meanwhile, nothing is written
 /// at all, unless `skip_changed`: then theirs stays and the rest is finished.
 pub async fn resume(
@@ -222,11 +245,7 @@ pub async fn resume(
     skip_changed: bool,
     watch: Watch<'_>,
 ) -> Result<Done, ApplyError> {
-    let mut operation = journal.open(id)?;
-    // Looked at only now: while it is open here, nobody else ends or undoes it.
-    if let Standing::Undone(by) = journal.find(id.as_str())?.standing {
-        return Err(ApplyError::Undone { operation: id.clone(), by });
-    }
+    let mut operation = reopened(journal, id)?;
     if operation.ending().is_some() {
         return Ok(Done::of(&operation));
     }
@@ -239,6 +258,16 @@ pub async fn resume(
     }
     let left = catch_up(&mut operation, stores, skip_changed, watch).await?;
     carry_out::finish(&mut operation, left)
+}
+
+/// Opens an operation to go on with it, unless it was undone.
+pub fn reopened(journal: &Journal, id: &OperationId) -> Result<Operation, ApplyError> {
+    let operation = journal.open(id)?;
+    // Looked at only now: while it is open here, nobody else ends or undoes it.
+    match journal.find(id.as_str())?.standing {
+        Standing::Undone(by) => Err(ApplyError::Undone { operation: id.clone(), by }),
+        _ => Ok(operation),
+    }
 }
 
 /// What is still to be written of an operation that stopped midway, for a look before it is resumed.

@@ -3,10 +3,13 @@
 use super::carry_out::{Done, Watch, finish, quieten};
 use super::look::{compared, look};
 use super::{ApplyError, publish, refuse_overlap};
-use crate::journal::{Begin, Ending, Journal, Operation, Step};
+use crate::journal::{Begin, Ending, Journal, Operation, Standing, Step, Summary, Target};
+use crate::manifest::without;
 use crate::name::Address;
 use crate::plan::{Desired, Place, Plan, Want};
-use crate::store::{OperationId, Stores};
+use crate::secret::Secret;
+use crate::snapshot::Entry;
+use crate::store::{ManifestFile, OperationId, Stores};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an undo would do. Holds the operation that is undone, so that nobody resumes it meanwhile.
@@ -31,6 +34,46 @@ impl Past {
     }
 }
 
+impl Past {
+    /// A manifest that somebody edited since is taken back line by line, where the edits do not touch each other.
+    fn rebase(&mut self, now: Option<&Entry>) {
+        let text = |want: &Want| match want {
+            Want::Present(wanted) => wanted.held.value().cloned(),
+            Want::Absent => None,
+        };
+        let now_text = now.and_then(|entry| entry.held.value());
+        let (Some(before), Some(after), Some(now)) =
+            (text(&self.before), self.known.last().and_then(text), now_text)
+        else {
+            return;
+        };
+        let known = now.same_as(&before) || now.same_as(&after);
+        let back = without(before.expose(), after.expose(), now.expose()).filter(|_| !known);
+        if let Some(Ok(back)) = back.map(Secret::new) {
+            self.known.push(Want::value(now.clone()));
+            self.before = Want::value(back);
+        }
+    }
+}
+
+/// Refuses to pull the manifest from under a later operation that changed it too.
+fn refuse_later(journal: &Journal, original: &Operation) -> Result<(), ApplyError> {
+    let manifest = |target: &Target| target.place == ManifestFile::PLACE;
+    let all = journal.list()?;
+    let own = all.iter().position(|summary| summary.id == *original.id());
+    let Some(own) = own.filter(|own| all[*own].targets.iter().any(manifest)) else { return Ok(()) };
+    let rests = |later: &&Summary| {
+        let stands = matches!(later.standing, Standing::Done | Standing::Unfinished);
+        stands
+            && later.undoes.is_none()
+            && later.targets.iter().any(|target| all[own].targets.contains(target) && manifest(target))
+    };
+    match all[own + 1..].iter().rev().find(rests) {
+        Some(later) => Err(ApplyError::Later { operation: original.id().clone(), later: later.id.clone() }),
+        None => Ok(()),
+    }
+}
+
 type PlacePasts = (Place, BTreeMap<Address, Past>);
 
 /// Compares what the operation left with what is there now. An address that is neither as before nor as the operation
@@ -47,13 +90,17 @@ pub async fn plan_undo(
         return Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() });
     }
     quieten(&mut original, stores, &mut |_| ()).await?;
+    refuse_later(journal, &original)?;
     let unread = |error| ApplyError::Read(Box::new(error));
     let mut looked = Vec::new();
     let mut left = Vec::new();
-    for (place, pasts) in pasts(&original, stores)? {
+    for (place, mut pasts) in pasts(&original, stores)? {
         let Some(store) = stores.get(&place) else { continue };
         let wants: Vec<(&Address, Want)> = pasts.iter().flat_map(|(at, past)| past.wants(at)).collect();
         let seen = look(store.as_ref(), &wants).await.map_err(unread)?;
+        if place == ManifestFile::PLACE {
+            pasts.iter_mut().for_each(|(at, past)| past.rebase(seen.entries.get(at)));
+        }
         let ours = |at: &Address, past: &Past| {
             let now = seen.entries.get(at);
             past.before.met_by(now) || past.known.iter().any(|want| want.met_by(now))
@@ -61,6 +108,10 @@ pub async fn plan_undo(
         let changed = pasts.iter().filter(|(at, past)| !ours(at, past));
         left.extend(changed.map(|(at, _)| (place.clone(), at.clone())));
         looked.push((place, pasts, seen));
+    }
+    // Where values live is said by the manifest: half of them elsewhere would be found by nobody.
+    if !left.is_empty() && skip_changed && looked.iter().any(|(place, ..)| place == ManifestFile::PLACE) {
+        return Err(ApplyError::Indivisible { operation: id.clone(), addresses: left });
     }
     // What somebody changed in one place is left in all of them: an old value beside a new one in another place would
     // be worse than either.
@@ -102,14 +153,19 @@ pub async fn undo(
     refuse_overlap(journal, &undo.plan, stores)?;
     let command = format!("undo {}", undo.original.id());
     let undoes = Some(undo.original.id());
-    let mut operation = journal.begin(&Begin { command: &command, undoes, goes_on: None })?;
+    let mut operation = journal.begin(&Begin {
+        command: &command,
+        undoes,
+        goes_on: None,
+        in_order: undo.original.in_order(),
+    })?;
     publish(&mut operation, &undo.plan, stores, watch).await?;
     let done = finish(&mut operation, Vec::new())?;
     Ok(Done { left: undo.left, ..done })
 }
 
 /// Every address that the operation may have written, by place: the places of the last writes first, so that what was
-/// done last is taken back first.
+/// done last is taken back first; but in the order of the operation where what came later follows from the rest.
 fn pasts(original: &Operation, stores: &Stores) -> Result<Vec<PlacePasts>, ApplyError> {
     let mut places: Vec<PlacePasts> = Vec::new();
     for (index, write) in original.writes().iter().enumerate() {
@@ -130,6 +186,8 @@ fn pasts(original: &Operation, stores: &Stores) -> Result<Vec<PlacePasts>, Apply
             past.or_insert(Past { before, known: Vec::new() }).known.push(change.after.clone());
         }
     }
-    places.reverse();
+    if !original.in_order() {
+        places.reverse();
+    }
     Ok(places)
 }

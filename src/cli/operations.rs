@@ -294,6 +294,17 @@ pub(super) fn resume_without_manifest(ctx: &Context) -> Result<Option<Exit>> {
     found.map(|summary| resume_one(ctx, &journal, &summary, false)).transpose()
 }
 
+/// Refuses where an operation that is more than a change of values stopped midway: it is gone on with, and no other is
+/// begun beside it.
+pub(super) fn none_midway(ctx: &Context) -> Result<()> {
+    let open = newest(ctx, &ctx.journal()?, |one| one.goes_on.is_some() && is_unfinished(one))?;
+    let Some(one) = open else { return Ok(()) };
+    let id = &one.id;
+    Err(Stop::new(Exit::Midway, format!("operation {id} ({}) stopped midway", one.command))
+        .hint(format!("`strongroom resume {id}` finishes it, `strongroom undo {id}` takes it back"))
+        .into())
+}
+
 fn is_unfinished(summary: &Summary) -> bool {
     summary.standing == Standing::Unfinished
 }

@@ -243,6 +243,16 @@ fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
             (Exit::Failed, hints)
         }
         ApplyError::Undone { .. } => (Exit::Failed, Vec::new()),
+        ApplyError::Indivisible { .. } => (
+            Exit::Conflict,
+            vec![
+                "bring those back to what they were (`strongroom history KEY` tells), and undo again"
+                    .to_owned(),
+                "or take what you need from the backup that was made before: `strongroom backup list`"
+                    .to_owned(),
+            ],
+        ),
+        ApplyError::Later { later, .. } => (Exit::Failed, vec![format!("`strongroom undo {later}` first")]),
         ApplyError::GoesOn { command, .. } => (Exit::Midway, vec![format!("`{command}` goes on with it")]),
     })
 }

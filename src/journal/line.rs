@@ -46,6 +46,9 @@ pub enum Step {
         /// The command that goes on with it when what is planned is finished; none where that is all there is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         goes_on: Option<String>,
+        /// Whether what comes later follows from what was written before, so that an undo keeps the order.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_order: bool,
     },
     /// What the places held was sealed into a backup, which was opened again and compared.
     BackedUp {
@@ -56,6 +59,11 @@ pub enum Step {
     Checked {
         /// What, as a sentence for people.
         what: String,
+    },
+    /// Values were chosen, and are sealed in `chosen.age`.
+    Chosen {
+        /// Whose.
+        addresses: Vec<String>,
     },
     /// A plan is sealed and was opened again; its writes follow those of the plans before.
     Planned {
@@ -205,7 +213,7 @@ impl Progress {
 
     pub(super) fn add(&mut self, step: &Step) {
         match step {
-            Step::Begun { .. } | Step::BackedUp { .. } | Step::Checked { .. } => {}
+            Step::Begun { .. } | Step::BackedUp { .. } | Step::Checked { .. } | Step::Chosen { .. } => {}
             Step::Planned { plan, writes } => {
                 self.plans = *plan;
                 self.standings.extend(writes.iter().map(|_| WriteStanding::Untouched));

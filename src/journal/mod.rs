@@ -7,6 +7,7 @@
 //!   journal.jsonl    a line for each step, flushed before the next one; no values
 //!   plan-1.age       every value before and after, sealed, flushed and opened again before the first write
 //!   minted-NAME.age  an answer of a server that chose a value itself, sealed the moment it came
+//!   chosen.age       values that a rotation chose, sealed before anybody learns them
 //!   manifest.toml    the manifest that it leaves behind, where that is another one (and manifest-before.toml)
 //!   lock             held while a process works on it
 //! ```
@@ -15,6 +16,7 @@
 //! first use, opens nothing else), so that a host that holds only public keys can resume what it began. The journal
 //! never talks to a place: [`crate::apply`] does, and tells the journal.
 
+mod kept;
 mod line;
 mod operation;
 
@@ -158,6 +160,9 @@ pub struct Begin<'a> {
     /// The command that goes on with it after what is planned, for one that is more than its first plan
     /// (`strongroom rotate xero/1`); then `resume` alone never ends it.
     pub goes_on: Option<&'a str>,
+    /// Whether what is written later follows from what was written before, as copies do that refer to home: then an undo
+    /// writes in the same order. Else it takes the last back first.
+    pub in_order: bool,
 }
 
 /// How an operation stands.

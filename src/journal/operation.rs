@@ -22,6 +22,7 @@ pub(super) const LINES: &str = "journal.jsonl";
 pub(super) const LOCK: &str = "lock";
 pub(super) const MANIFEST: &str = "manifest.toml";
 pub(super) const MANIFEST_BEFORE: &str = "manifest-before.toml";
+pub(super) const CHOSEN: &str = "chosen.age";
 
 /// What a server answered, byte for byte: a value that it chose is in it. Wiped on drop; its `Debug` tells nothing.
 pub struct Answer(Zeroizing<Vec<u8>>);
@@ -30,6 +31,10 @@ impl Answer {
     /// Takes an answer.
     pub fn new(bytes: Vec<u8>) -> Answer {
         Answer(Zeroizing::new(bytes))
+    }
+
+    pub(super) fn of(bytes: Zeroizing<Vec<u8>>) -> Answer {
+        Answer(bytes)
     }
 
     /// The bytes, for whoever parses them.
@@ -52,6 +57,7 @@ pub struct Operation {
     command: String,
     undoes: Option<OperationId>,
     goes_on: Option<String>,
+    in_order: bool,
     key: FingerprintKey,
     writes: Vec<Write>,
     locations: Vec<String>,
@@ -76,6 +82,7 @@ impl Operation {
         operation.command = begin.command.to_owned();
         operation.undoes = begin.undoes.cloned();
         operation.goes_on = begin.goes_on.map(str::to_owned);
+        operation.in_order = begin.in_order;
         operation.record(Step::Begun {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -84,6 +91,7 @@ impl Operation {
             command: operation.command.clone(),
             undoes: operation.undoes.clone(),
             goes_on: operation.goes_on.clone(),
+            in_order: operation.in_order,
         })?;
         for folder in [&operation.folder, &journal.folder] {
             durable::flush_folder(folder).map_err(JournalError::io(folder, "flushed"))?;
@@ -100,7 +108,8 @@ impl Operation {
         let path = folder.join(LINES);
         let text = std::fs::read(&path).map_err(JournalError::io(&path, "read"))?;
         let parsed = parse(&path, &text)?;
-        let Some(Line { step: Step::Begun { command, undoes, goes_on, .. }, .. }) = parsed.first() else {
+        let Some(Line { step: Step::Begun { command, undoes, goes_on, in_order, .. }, .. }) = parsed.first()
+        else {
             return Err(JournalError::Unknown(id.to_string()));
         };
         let mut operation = Operation::at(journal, id.clone(), Arc::new(journal.host()?), lock)?;
@@ -111,6 +120,7 @@ impl Operation {
         }
         (operation.command, operation.undoes) = (command.clone(), undoes.clone());
         operation.goes_on = goes_on.clone();
+        operation.in_order = *in_order;
         operation.progress = Progress::of(&parsed);
         operation.resumed = true;
         operation.load_plans(&parsed)?;
@@ -131,6 +141,7 @@ impl Operation {
             command: String::new(),
             undoes: None,
             goes_on: None,
+            in_order: false,
             key: FingerprintKey::new((journal.outside.random)()),
             writes: Vec::new(),
             locations: Vec::new(),
@@ -183,6 +194,11 @@ impl Operation {
     /// The command that goes on with it after what is planned, where it is more than that.
     pub fn goes_on(&self) -> Option<&str> {
         self.goes_on.as_deref()
+    }
+
+    /// Whether an undo of it writes in the same order.
+    pub fn in_order(&self) -> bool {
+        self.in_order
     }
 
     /// The key of its fingerprints: the same each time the operation is opened.
@@ -276,19 +292,6 @@ impl Operation {
         Ok(())
     }
 
-    /// Keeps the manifest that knows the operation's places, where it leaves another one behind than it found. No value
-    /// is in it. Made before the first plan.
-    pub fn keep_manifest(&mut self, text: &str) -> Result<(), JournalError> {
-        let path = self.folder.join(MANIFEST);
-        durable::replace(&path, text.as_bytes(), durable::PRIVATE).map_err(JournalError::io(&path, "written"))
-    }
-
-    /// Keeps the manifest that the one of [`Operation::keep_manifest`] was made from.
-    pub fn keep_manifest_before(&mut self, text: &str) -> Result<(), JournalError> {
-        let path = self.folder.join(MANIFEST_BEFORE);
-        durable::replace(&path, text.as_bytes(), durable::PRIVATE).map_err(JournalError::io(&path, "written"))
-    }
-
     /// Whether it has called, or was about to call, a server that chooses a value itself: that cannot be taken back.
     pub fn has_effects(&self) -> bool {
         self.progress.minting
@@ -297,21 +300,6 @@ impl Operation {
     /// Its folder, for whatever else is told about it.
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// The answer of an effect that was sealed earlier, if it was.
-    pub fn minted(&self, effect: &str) -> Result<Option<Answer>, JournalError> {
-        let path = self.minted_path(effect)?;
-        if !path.exists() {
-            return Ok(None);
-        }
-        self.open_sealed(&path).map(|bytes| Some(Answer(bytes)))
-    }
-
-    /// Seals the answer of an effect, before anybody looks into it.
-    pub fn keep_minted(&mut self, effect: &str, answer: &Answer) -> Result<(), JournalError> {
-        self.keep(&self.minted_path(effect)?, answer.expose())?;
-        self.record(Step::Minted { name: effect.to_owned() })
     }
 
     fn document(&self, plan: &Plan) -> Document {
@@ -344,8 +332,20 @@ impl Operation {
         }
     }
 
+    pub(super) fn names(&self) -> &(String, String) {
+        &self.names
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(super) fn path_of(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
     /// Seals bytes into a file and opens the file again.
-    fn keep(&self, path: &Path, plain: &[u8]) -> Result<(), JournalError> {
+    pub(super) fn keep(&self, path: &Path, plain: &[u8]) -> Result<(), JournalError> {
         let sealed = seal::seal(plain, &self.recipients)?;
         durable::replace(path, &sealed, durable::PRIVATE).map_err(JournalError::io(path, "written"))?;
         if self.open_sealed(path)?.as_slice() == plain {
@@ -356,13 +356,13 @@ impl Operation {
         }
     }
 
-    fn open_document(&self, path: &Path) -> Result<Document, JournalError> {
+    pub(super) fn open_document(&self, path: &Path) -> Result<Document, JournalError> {
         let text = self.open_sealed(path)?;
         Document::from_json(&text)
             .map_err(|error| JournalError::Damaged { path: path.to_owned(), reason: error.to_string() })
     }
 
-    fn open_sealed(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>, JournalError> {
+    pub(super) fn open_sealed(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>, JournalError> {
         let sealed = std::fs::read(path).map_err(JournalError::io(path, "read"))?;
         let mut failure = OpenError::WrongIdentity;
         for identities in &self.keys {
@@ -380,13 +380,6 @@ impl Operation {
 
     fn plan_path(&self, number: usize) -> PathBuf {
         self.folder.join(format!("plan-{number}.age"))
-    }
-
-    fn minted_path(&self, effect: &str) -> Result<PathBuf, JournalError> {
-        match OperationId::parse(effect) {
-            Some(_) => Ok(self.folder.join(format!("minted-{effect}.age"))),
-            None => Err(JournalError::EffectName(effect.escape_debug().take(80).collect())),
-        }
     }
 }
 

@@ -6,7 +6,8 @@
 use crate::manifest::classify::classify;
 use crate::manifest::edit::{self, EditError, NewKey};
 use crate::manifest::{
-    Audience, CopySpec, EnvironmentSpec, InstancesSpec, Manifest, Place, Secrets, UnknownName, ValueSource,
+    Audience, CopySpec, EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, Place, Placeholder, Secrets,
+    UnknownName, ValueSource,
 };
 use crate::name::{Address, Group, Key};
 use crate::snapshot::Snapshot;
@@ -41,8 +42,19 @@ pub struct Row {
     pub why: &'static str,
     /// That it looks like a secret although it is said to be none; the reason.
     pub suspicious: Option<&'static str>,
-    /// Whether a copy refers to it afterwards.
-    pub by_reference: bool,
+    /// How it reaches the copies afterwards.
+    pub goes: Goes,
+}
+
+/// How a value reaches the copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goes {
+    /// At least one refers to it.
+    ByReference,
+    /// Those that get it hold it themselves.
+    ByValue,
+    /// None gets it.
+    Nowhere,
 }
 
 /// What is to be left behind.
@@ -77,9 +89,28 @@ pub enum DecideError {
         /// The line of the value.
         line: usize,
     },
-    /// There is no group that what is not declared yet could be declared in.
-    #[error("no group of the manifest reaches this environment's copies: declare one for {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    /// There is no group that what is not declared yet could be declared in: one that goes to just the copies that have
+    /// it.
+    #[error("no group goes to just the copies that have {}: declare {} in the manifest", told(.0), if .0.len() == 1 { "it" } else { "them" })]
     NoGroup(Vec<Key>),
+    /// What was named is not to be moved.
+    #[error("`{key}` {why}")]
+    StaysAsItIs {
+        /// The property.
+        key: Key,
+        /// Why, as a fragment.
+        why: &'static str,
+    },
+    /// A secret for each key would move another environment's secrets too.
+    #[error(
+        "the group `{group}` keeps its documents in `{environment}` too, and a secret for each key would leave them behind"
+    )]
+    OthersDocuments {
+        /// The group.
+        group: Group,
+        /// The environment whose home is Secrets Manager already.
+        environment: crate::name::Environment,
+    },
     /// The manifest cannot be edited so.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -88,16 +119,20 @@ pub enum DecideError {
     Manifest(#[from] crate::manifest::ManifestError),
 }
 
-/// Decides. `held` is what home holds, and `undeclared` what copies hold that no manifest declares.
+/// What each copy holds that no manifest declares, by the copy's name.
+pub type Undeclared = BTreeMap<String, Snapshot>;
+
+/// Decides. `held` is what home holds.
 pub fn decide(
     (file, before): (&str, &str),
     manifest: &Manifest,
     environment: &EnvironmentSpec,
     held: &Snapshot,
-    undeclared: &Snapshot,
+    undeclared: &Undeclared,
     wish: &Wish,
 ) -> Result<Decision, DecideError> {
-    let mut names = Names { manifest, environment, undeclared, new: BTreeMap::new() };
+    let all = everything(undeclared);
+    let mut names = Names { manifest, environment, all: &all, undeclared, new: BTreeMap::new() };
     let mut text = before.to_owned();
     let (secret, plain) = (names.of(&wish.secret)?, names.of(&wish.plain)?);
     for name in &secret {
@@ -114,26 +149,34 @@ pub fn decide(
     let mut reasons: BTreeMap<Address, &'static str> = BTreeMap::new();
     let mut left = Vec::new();
     let mut homeless = Vec::new();
-    for (address, entry) in &undeclared.entries {
+    for (address, entry) in &all.entries {
         let key = &address.key;
         let is_in = |names: &[Named]| names.iter().any(|name| *name == Named::There(key.clone()));
         let verdict = entry.held.value().map(|value| classify(key, value));
         let taken = match verdict {
             // A reference is none of ours to move.
-            None => false,
-            Some(_) if is_in(&plain) => false,
-            Some(_) if is_in(&secret) => true,
-            Some(verdict) => verdict.secret && (only.is_empty() || is_in(&only)),
+            None => Err("is a reference already"),
+            Some(_) if is_in(&plain) => Err("is called plain by --plain"),
+            Some(_) if is_in(&secret) => Ok(()),
+            Some(verdict) if !verdict.secret => Err("looks plain, and nobody declares it: --secret moves it"),
+            Some(_) if wish.only.is_empty() || is_in(&only) => Ok(()),
+            Some(_) => Err("is none of those that were named"),
         };
-        if !taken {
-            left.push(key.clone());
-            continue;
+        match taken {
+            Ok(()) => {}
+            Err(why) if is_in(&only) => return Err(DecideError::StaysAsItIs { key: key.clone(), why }),
+            Err(_) => {
+                left.push(key.clone());
+                continue;
+            }
         }
-        let Some(group) = names.group() else {
+        let Some(group) = names.group(key) else {
             homeless.push(key.clone());
             continue;
         };
-        let new = NewKey { secret: true, ..NewKey::default() };
+        let others = names.has_others(&group);
+        let environments = others.then(|| environment.name.clone()).into_iter().collect();
+        let new = NewKey { secret: true, environments, ..NewKey::default() };
         text = edit::add_key(file, &text, &group, key, &new)?;
         let why = if is_in(&secret) { "you said so" } else { verdict.map_or("", |verdict| verdict.reason) };
         let address = Address::new(group, key.clone());
@@ -149,20 +192,34 @@ pub fn decide(
     if wish.secret_per_key && wish.to == Place::SecretsManager {
         text = with_a_secret_per_key(file, text, manifest, environment)?;
     }
-    let only: BTreeSet<Address> = only.iter().filter_map(|name| names.address(name)).collect();
+    let named: BTreeSet<Address> = only.iter().filter_map(|name| names.address(name)).collect();
+    let only = (!wish.only.is_empty()).then_some(&named);
     for copy in environment.copies.values() {
-        text = with_references(file, text, environment, copy, &only)?;
+        text = with_references(file, text, environment, copy, only)?;
     }
     let after = Manifest::parse(file, &text)?;
     let said = |names: &[Named], address: &Address| names.iter().any(|name| name.means(address));
     let typed = |address: &Address| said(&secret, address) || said(&plain, address);
-    let held = overlaid(held, undeclared, &names.new);
+    let held = overlaid(held, &all, &names.new);
     let rows = rows(&after, environment, &held, |address| match reasons.get(address) {
         Some(why) => why,
         None if typed(address) => "you said so",
         None => SAID,
     });
     Ok(Decision { before: before.to_owned(), text, manifest: after, rows, left, held })
+}
+
+fn told(keys: &[Key]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What is not declared, whichever copy has it.
+fn everything(undeclared: &Undeclared) -> Snapshot {
+    let mut all = Snapshot::default();
+    for (address, entry) in undeclared.values().flat_map(|held| &held.entries) {
+        all.entries.entry(address.clone()).or_insert_with(|| entry.clone());
+    }
+    all
 }
 
 /// What was held, with what was not declared under the addresses that it has now.
@@ -185,6 +242,16 @@ fn rows(
     let after = manifest.environment(environment.name.as_str());
     let copies = after.map(|after| after.copies.values().collect::<Vec<_>>()).unwrap_or_default();
     let kept = held.entries.iter().filter(|(address, _)| manifest.lives_in_home(&environment.name, address));
+    let goes = |address: &Address, secret: bool| {
+        let gets =
+            |copy: &&&CopySpec| manifest.property_of(&environment.name, &copy.selection, address).is_some();
+        let getting: Vec<&&CopySpec> = copies.iter().filter(gets).collect();
+        match getting.iter().any(|copy| copy.refers_to(address, secret)) {
+            true => Goes::ByReference,
+            false if getting.is_empty() => Goes::Nowhere,
+            false => Goes::ByValue,
+        }
+    };
     let row = |(address, entry): (&Address, &crate::snapshot::Entry)| {
         let key = manifest.key(address)?;
         let looks = entry.held.value().map(|value| classify(&address.key, value));
@@ -194,9 +261,7 @@ fn rows(
             secret: key.secret,
             why: why(address),
             suspicious: looks.map(|verdict| verdict.reason),
-            by_reference: copies
-                .iter()
-                .any(|copy| copy.selection.takes(address) && copy.refers_to(address, key.secret)),
+            goes: goes(address, key.secret),
         })
     };
     kept.filter_map(row).collect()
@@ -210,13 +275,21 @@ fn with_a_secret_per_key(
     environment: &EnvironmentSpec,
 ) -> Result<String, DecideError> {
     for group in manifest.groups_in(&environment.name) {
-        let template = match group.is_instanced() {
-            true => "{project}/{environment}/{group}/{instance}/{key}",
-            false => "{project}/{environment}/{group}/{key}",
-        };
-        if !group.secretsmanager_path.uses(crate::manifest::Placeholder::Key) {
-            text = edit::set_document_path(file, &text, &group.name, template)?;
+        if group.secretsmanager_path.uses(Placeholder::Key) {
+            continue;
         }
+        let has_documents = |other: &&EnvironmentSpec| {
+            other.name != environment.name
+                && other.home == Place::SecretsManager
+                && group.environments.contains(&other.name)
+        };
+        if let Some(other) = manifest.environments().find(has_documents) {
+            let (group, environment) = (group.name.clone(), other.name.clone());
+            return Err(DecideError::OthersDocuments { group, environment });
+        }
+        // Where somebody chose a path, the keys are below it.
+        let written = group.secretsmanager_path.fill(&crate::manifest::Names::default());
+        text = edit::set_document_path(file, &text, &group.name, &format!("{written}/{{key}}"))?;
     }
     Ok(text)
 }
@@ -227,14 +300,14 @@ fn with_references(
     text: String,
     environment: &EnvironmentSpec,
     copy: &CopySpec,
-    only: &BTreeSet<Address>,
+    only: Option<&BTreeSet<Address>>,
 ) -> Result<String, DecideError> {
     if copy.secrets == Secrets::Reference {
         return Ok(text);
     }
-    if only.is_empty() {
+    let Some(only) = only else {
         return Ok(edit::set_copy_secrets(file, &text, &environment.name, &copy.name, "reference")?);
-    }
+    };
     let taken = only.iter().filter(|address| copy.selection.takes(address));
     let all: BTreeSet<Address> = taken.chain(&copy.references).cloned().collect();
     let all: Vec<Address> = all.into_iter().collect();
@@ -262,7 +335,9 @@ impl Named {
 struct Names<'a> {
     manifest: &'a Manifest,
     environment: &'a EnvironmentSpec,
-    undeclared: &'a Snapshot,
+    /// What is there and not declared, whichever copy has it.
+    all: &'a Snapshot,
+    undeclared: &'a Undeclared,
     /// What is declared now and was not.
     new: BTreeMap<Key, Address>,
 }
@@ -283,7 +358,7 @@ impl Names<'_> {
             }
             Err(unknown) => unknown,
         };
-        let there = || self.undeclared.entries.keys().map(|address| &address.key);
+        let there = || self.all.entries.keys().map(|address| &address.key);
         match there().find(|key| key.as_str() == text) {
             Some(key) => Ok(Named::There(key.clone())),
             None if unknown.help.is_some() => Err(unknown.into()),
@@ -298,15 +373,24 @@ impl Names<'_> {
         }
     }
 
-    /// Where what is not declared yet belongs: the first group of a copy that has no instances.
-    fn group(&self) -> Option<Group> {
-        let fits = |group: &&crate::manifest::GroupSpec| {
-            let taken =
-                self.environment.copies.values().any(|copy| {
-                    copy.selection.groups.as_ref().is_none_or(|groups| groups.contains(&group.name))
-                });
-            taken && group.audience == Audience::App && group.instances == InstancesSpec::None
+    /// Where what is not declared yet belongs: a group without instances that goes to just the copies that have it.
+    fn group(&self, key: &Key) -> Option<Group> {
+        let holds = |copy: &CopySpec| {
+            let held = self.undeclared.get(&copy.name);
+            held.is_some_and(|held| held.entries.keys().any(|address| address.key == *key))
+        };
+        let fits = |group: &&GroupSpec| {
+            let address = Address::new(group.name.clone(), key.clone());
+            let just =
+                self.environment.copies.values().all(|copy| copy.selection.takes(&address) == holds(copy));
+            just && group.audience == Audience::App && group.instances == InstancesSpec::None
         };
         self.manifest.groups_in(&self.environment.name).find(fits).map(|group| group.name.clone())
+    }
+
+    /// Whether other environments would need a value of what is declared in a group.
+    fn has_others(&self, group: &Group) -> bool {
+        let group = self.manifest.group(group.as_str());
+        group.is_ok_and(|group| group.environments.iter().any(|other| *other != self.environment.name))
     }
 }

@@ -15,7 +15,7 @@ mod report;
 mod run;
 mod values;
 
-pub use decide::{DecideError, Decision, Row, SAID, Wish, decide};
+pub use decide::{DecideError, Decision, Goes, Row, SAID, Undeclared, Wish, decide};
 pub use report::Report;
 pub use run::{Migration, Stage, carry_on};
 pub use values::{ForeseeError, Foreseen, Unfaithful, Values, foresee, with_instances};

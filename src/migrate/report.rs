@@ -124,7 +124,11 @@ impl Report<'_> {
         let copies = self.manifest.environment(self.environment).map(|spec| spec.copies.values());
         for copy in copies.into_iter().flatten() {
             let place = Place::Beanstalk { copy: copy.name.clone() }.to_string();
-            let by_value = copy.selection.takes(address) && !copy.refers_to(address, secret);
+            let environment = self.environment.parse().ok();
+            let gets = environment
+                .and_then(|name| self.manifest.property_of(&name, &copy.selection, address))
+                .is_some();
+            let by_value = gets && !copy.refers_to(address, secret);
             if by_value && !row.after.contains_key(place.as_str()) {
                 row.before.push(format!("value in `{place}`, which stays"));
             }
@@ -166,7 +170,9 @@ impl Report<'_> {
                 Step::Ended { ending: Ending::Done, .. } => "done".to_owned(),
                 Step::Ended { ending: Ending::Nothing, .. } => "ended, and nothing was changed".to_owned(),
                 Step::Ended { ending: Ending::Undone, .. } => "ended, and was undone".to_owned(),
-                Step::Intent { .. } | Step::Minting { .. } | Step::Minted { .. } => continue,
+                Step::Intent { .. } | Step::Chosen { .. } | Step::Minting { .. } | Step::Minted { .. } => {
+                    continue;
+                }
             };
             let _ = writeln!(text, "1. {} {}", moment(*at), told.replace('\n', " "));
         }
@@ -182,9 +188,12 @@ impl Report<'_> {
         }
         row("the values before and after were sealed, and opened again, before the first write");
         row("every write was read back after it was in force, and compared with what it was to be");
-        row(
-            "the environment came back from its update without an event of a failure, and with the settings that were sent",
-        );
+        let rolled_back = self.steps.iter().any(|(_, step)| matches!(step, Step::RolledBack { .. }));
+        if !rolled_back {
+            row(
+                "each update of an environment ended without a word of a failure from AWS, and with what was sent",
+            );
+        }
         for (_, step) in self.steps {
             if let Step::Checked { what } = step {
                 row(what);

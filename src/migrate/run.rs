@@ -13,7 +13,7 @@ use crate::name::{Address, Environment};
 use crate::plan::{Change, Desired, Place, Plan, Want, Write};
 use crate::secret::Secret;
 use crate::snapshot::{Held, Snapshot};
-use crate::store::{ErrorKind, ManifestFile, StoreError, Stores};
+use crate::store::{ErrorKind, Guard, ManifestFile, StoreError, Stores};
 use crate::web;
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub struct Migration<'a> {
     pub canary: Option<&'a Address>,
     /// What must answer with 2xx once references are deployed.
     pub probe: Option<&'a str>,
+    /// The lease under which it is done.
+    pub guard: &'a Guard,
     /// How long to wait before the app is asked again.
     pub pause: Duration,
     /// Leave alone what somebody else changed meanwhile.
@@ -104,8 +106,7 @@ pub async fn carry_on(
         Some(plan) => migration.publish(operation, &plan, watch).await?,
         None => left.push((ManifestFile::PLACE.to_owned(), ManifestFile::address())),
     }
-    let done = apply::finish(operation)?;
-    Ok(Done { left, ..done })
+    apply::finish_leaving(operation, left)
 }
 
 impl Migration<'_> {
@@ -122,7 +123,7 @@ impl Migration<'_> {
         match is_known {
             true => Ok(Some(plan)),
             false if self.skip_changed => Ok(None),
-            false => Err(conflict(operation, ManifestFile::PLACE, vec![ManifestFile::address()])),
+            false => Err(apply::conflict(operation, ManifestFile::PLACE, vec![ManifestFile::address()])),
         }
     }
 
@@ -147,7 +148,7 @@ impl Migration<'_> {
         let mut addresses = self.manifest.home_addresses(self.environment, self.instances);
         addresses.retain(reaching);
         let held = self.stores[&self.home].read(&addresses).await;
-        held.map_err(|error| midway(operation, ApplyError::Read(Box::new(error))))
+        held.map_err(|error| apply::midway(operation, ApplyError::Read(Box::new(error))))
     }
 
     /// What a copy should hold by what home holds.
@@ -156,7 +157,7 @@ impl Migration<'_> {
         let view = View { manifest, environment, home, instances: self.instances };
         copy(&view, spec).map_err(|error| {
             let why = StoreError::new(ErrorKind::Failed, &self.home, "it does not hold what the copy needs");
-            midway(operation, ApplyError::Read(Box::new(why.because(error))))
+            apply::midway(operation, ApplyError::Read(Box::new(why.because(error))))
         })
     }
 
@@ -172,12 +173,14 @@ impl Migration<'_> {
         let Some(arn) = home.entries.get(canary).and_then(|entry| entry.arn.clone()) else {
             return Ok(());
         };
-        let mut sent = false;
+        // What an earlier run sent may never have been asked after.
+        let (mut sent, mut waits) = (false, false);
         for (place, _) in self.copies.iter().filter(|(_, spec)| spec.selection.takes(canary)) {
             let desired = Desired::from([(canary.clone(), Want::held(Held::Reference(arn.clone())))]);
             let plan = self.plan(operation, place, &desired).await?;
             // Once it was there it has proved what it had to; a plain key is by value again after that.
             let proved = operation.writes().iter().any(|write| write.place == *place);
+            waits |= proved;
             if plan.is_empty() || proved {
                 continue;
             }
@@ -186,7 +189,7 @@ impl Migration<'_> {
             self.publish(operation, &plan, watch).await?;
             sent = true;
         }
-        if sent { self.ask(operation, tell).await } else { Ok(()) }
+        if sent || waits { self.ask(operation, tell).await } else { Ok(()) }
     }
 
     /// Everything that a copy gets by reference, in one update. Answers with what was left alone.
@@ -203,7 +206,7 @@ impl Migration<'_> {
         let changed: Vec<Address> =
             unfaithful(&plan, &home, self.added).into_iter().map(|changed| changed.address).collect();
         if !changed.is_empty() && !self.skip_changed {
-            return Err(conflict(operation, place, changed));
+            return Err(apply::conflict(operation, place, changed));
         }
         if !changed.is_empty() {
             // Theirs stays; and nobody is told that the copy is as home would have it.
@@ -216,7 +219,7 @@ impl Migration<'_> {
 
     async fn plan(&self, operation: &Operation, place: &str, desired: &Desired) -> Result<Plan, ApplyError> {
         let planned = apply::plan(place, self.stores[place].as_ref(), desired).await;
-        planned.map_err(|error| midway(operation, error))
+        planned.map_err(|error| apply::midway(operation, error))
     }
 
     /// Refuses what would change what a container sees: somebody edited it since the values were taken.
@@ -225,7 +228,7 @@ impl Migration<'_> {
         match changed.first().map(|first| first.place.clone()) {
             Some(place) => {
                 let addresses = changed.into_iter().map(|changed| changed.address).collect();
-                Err(conflict(operation, &place, addresses))
+                Err(apply::conflict(operation, &place, addresses))
             }
             None => Ok(()),
         }
@@ -248,12 +251,13 @@ impl Migration<'_> {
             }
         }
         if !changed.is_empty() && !self.skip_changed {
-            return Err(conflict(operation, &self.home, changed));
+            return Err(apply::conflict(operation, &self.home, changed));
         }
         if !changed.is_empty() {
             return Ok(changed.into_iter().map(|address| (self.home.clone(), address)).collect());
         }
-        let what = "each reference was followed to its value, which equals what the environment held before";
+        let what = "each reference is the name that home has for its key, and the value there equals what the environment \
+                    held before";
         operation.record(Step::Checked { what: what.to_owned() })?;
         Ok(Vec::new())
     }
@@ -267,41 +271,20 @@ impl Migration<'_> {
             if asked > 0 {
                 tokio::time::sleep(self.pause).await;
             }
+            // It may take longer than a lease lives.
+            let ours = self.guard.still_ours().await;
+            ours.map_err(|error| apply::midway(operation, ApplyError::Read(Box::new(error))))?;
             match web::status(address).await {
                 Ok(code) if (200..300).contains(&code) => {
-                    let what = format!("{address} answered with {code}");
+                    let what = format!("{} answered with {code}", web::shown(address));
                     return Ok(operation.record(Step::Checked { what })?);
                 }
                 Ok(code) => said = format!("it answers with {code}, and 2xx is asked for"),
                 Err(error) => said = error.to_string(),
             }
         }
-        let error = StoreError::new(ErrorKind::Failed, address, said)
+        let error = StoreError::new(ErrorKind::Failed, web::shown(address), said)
             .hint("the references are deployed and their values are as before; look at what the app says of itself (`eb logs`)");
-        Err(midway(operation, ApplyError::Read(Box::new(error))))
+        Err(apply::midway(operation, ApplyError::Read(Box::new(error))))
     }
-}
-
-fn conflict(operation: &Operation, place: &str, addresses: Vec<Address>) -> ApplyError {
-    ApplyError::Conflict {
-        operation: operation.touched().then(|| operation.id().clone()),
-        addresses: addresses.into_iter().map(|address| (place.to_owned(), address)).collect(),
-        covered: None,
-        midway: operation.touched(),
-    }
-}
-
-/// An error that says of itself that nothing was changed, where something was.
-fn midway(operation: &Operation, error: ApplyError) -> ApplyError {
-    if !operation.touched() {
-        return error;
-    }
-    let source = match error {
-        ApplyError::Read(source) | ApplyError::Nothing(source) => source,
-        ApplyError::Refused(mut all) if !all.is_empty() => Box::new(all.remove(0)),
-        other => return other,
-    };
-    let total = operation.writes().len();
-    let done = (0..total).filter(|write| operation.in_force(*write)).count();
-    ApplyError::Stopped { operation: operation.id().clone(), done, total, source }
 }

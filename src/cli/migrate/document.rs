@@ -4,7 +4,7 @@ use super::preflight::Preflight;
 use crate::cli::change::Changed;
 use crate::cli::context::Context;
 use crate::doctor::Finding;
-use crate::migrate::{Decision, Row};
+use crate::migrate::{Decision, Goes, Row};
 use crate::plan::Line;
 use crate::policy::{self, Bearer, Policy};
 use crate::store::Caller;
@@ -100,7 +100,7 @@ impl Variable<'_> {
             secret: row.secret,
             why: row.why,
             looks_secret: row.suspicious,
-            by_reference: row.by_reference,
+            by_reference: row.goes == Goes::ByReference,
         }
     }
 }

@@ -3,13 +3,13 @@
 //! Owns what is typed and asked. What is decided and done is [`crate::migrate`]'s; the operation is journaled like every
 //! other, so that `resume` and `undo` know it.
 
+mod args;
 mod clash;
 mod document;
 mod preflight;
 mod report;
 mod show;
 
-use super::complete;
 use super::context::Context;
 use super::places::place_of;
 use super::reading::Wish as Reading;
@@ -17,9 +17,9 @@ use super::report::{Exit, Stop};
 use super::ui::{plural, shown};
 use crate::apply::{self, Done};
 use crate::backup::Part;
-use crate::journal::{Begin, Standing, Step};
+use crate::journal::{Begin, Step};
 use crate::manifest::{CopySpec, Instances, Place, ValueSource};
-use crate::migrate::{self, Decision, Foreseen, Migration, Stage, Values, Wish};
+use crate::migrate::{self, Decision, Foreseen, Migration, Stage, Undeclared, Values, Wish};
 use crate::name::{Address, Group};
 use crate::plan::{Desired, Plan, Want};
 use crate::secret::Secret;
@@ -27,116 +27,8 @@ use crate::snapshot::Snapshot;
 use crate::store::{ManifestFile, OperationId, Stores};
 use crate::web;
 use anyhow::Result;
-use clap::{Args, ValueEnum, ValueHint};
+pub(super) use args::{MigrateArgs, Target};
 use document::Outcome;
-use std::path::PathBuf;
-
-/// Move secrets out of Beanstalk's plain properties, and leave references to them there
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  strongroom -e prod migrate --to secretsmanager --dry-run
-  strongroom -e prod migrate --to ssm --canary EMAIL_CC --probe https://app.example/health
-  strongroom -e prod migrate --to secretsmanager --only SENTRY_DSN      (one after the other)
-
-The plan is shown first: what is a secret and why, where it will live, what Beanstalk will hold,
-what it costs, and what the instances must be allowed. Then a sealed backup is made and opened
-again, the values are written and read back, each environment is updated once, and the manifest
-is changed last. `strongroom resume` goes on after an interruption, `strongroom undo` brings
-everything back, and containers see the same values at every point.")]
-pub(super) struct MigrateArgs {
-    /// Where the values are to live
-    #[arg(long, value_name = "PLACE")]
-    to: Target,
-
-    /// Let only these become references now; all values go to the new home. Several with commas
-    #[arg(long, value_name = "KEY", value_delimiter = ',', add = complete::home_addresses())]
-    only: Vec<String>,
-
-    /// Take these for secrets, whatever the manifest or their look says
-    #[arg(long, value_name = "KEY", value_delimiter = ',', add = complete::home_addresses())]
-    secret: Vec<String>,
-
-    /// Take these for plain values
-    #[arg(long, value_name = "KEY", value_delimiter = ',', add = complete::home_addresses())]
-    plain: Vec<String>,
-
-    /// In Secrets Manager, make a secret for each key instead of a document for each group
-    #[arg(long)]
-    secret_per_key: bool,
-
-    /// First make a reference of this one variable, and go on only if it deploys
-    #[arg(long, value_name = "KEY", add = complete::home_addresses())]
-    canary: Option<String>,
-
-    /// Go on although an environment's health is not Green
-    #[arg(long)]
-    despite_health: bool,
-
-    /// An address of the app that must answer with 2xx before the manifest is changed
-    #[arg(long, value_name = "URL")]
-    probe: Option<String>,
-
-    /// Write the report of the migration here too: Markdown, without values
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    report: Option<PathBuf>,
-}
-
-/// A place that references can refer to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Target {
-    /// Parameters of the Systems Manager
-    Ssm,
-    /// Secrets Manager
-    #[value(name = "secretsmanager")]
-    SecretsManager,
-}
-
-impl Target {
-    fn place(self) -> Place {
-        match self {
-            Target::Ssm => Place::Ssm,
-            Target::SecretsManager => Place::SecretsManager,
-        }
-    }
-}
-
-impl MigrateArgs {
-    /// What is typed to go on with it, on one line of words without spaces.
-    fn typed(&self, environment: &str) -> String {
-        let mut words = format!("strongroom -e {environment} migrate --to {}", self.to.place());
-        for (flag, keys) in [("only", &self.only), ("secret", &self.secret), ("plain", &self.plain)] {
-            if !keys.is_empty() {
-                words.push_str(&format!(" --{flag} {}", keys.join(",")));
-            }
-        }
-        for (flag, text) in [("canary", &self.canary), ("probe", &self.probe)] {
-            if let Some(text) = text {
-                words.push_str(&format!(" --{flag} {text}"));
-            }
-        }
-        for (flag, given) in
-            [("secret-per-key", self.secret_per_key), ("despite-health", self.despite_health)]
-        {
-            if given {
-                words.push_str(&format!(" --{flag}"));
-            }
-        }
-        words
-    }
-
-    /// The name of the operation, for people.
-    fn command(&self) -> String {
-        let only =
-            if self.only.is_empty() { String::new() } else { format!(" --only {}", self.only.join(",")) };
-        format!("migrate --to {}{only}", self.to.place())
-    }
-
-    fn wish(&self) -> Wish {
-        let (only, secret, plain) = (self.only.clone(), self.secret.clone(), self.plain.clone());
-        Wish { to: self.to.place(), secret_per_key: self.secret_per_key, only, secret, plain }
-    }
-}
 
 pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
     check(ctx, args)?;
@@ -145,14 +37,20 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
     let canary = args.canary.as_deref().map(|text| then.home_address(text)).transpose()?;
     let values = Values::of(&decision.manifest, &then.environment()?.name, &decision.held);
     let stores = then.stores()?;
-    let looked = preflight::look(&then, &values, args.despite_health)?;
-    looked.refuse(then.environment()?.name.as_str(), &show::ways(&then, &values)?)?;
-    let foreseen = foreseen(&then, &values, &stores)?;
-    let plan = whole(&then, &foreseen, &stores, &decision)?;
     let command = args.command();
-    if plan.is_empty() {
+    let foreseen = foreseen(&then, &values, &stores);
+    let plan =
+        foreseen.as_ref().ok().map(|foreseen| whole(&then, foreseen, &stores, &decision)).transpose()?;
+    if plan.as_ref().is_some_and(Plan::is_empty) {
         ctx.ui.note(&format!("{command}: nothing to do, it is so already"));
         return ctx.say_document(&command, &[], None, &[]);
+    }
+    // What is in the way of all of it is told before what is in the way of single values.
+    let looked = preflight::look(&then, &values, args.despite_health)?;
+    looked.refuse(then.environment()?.name.as_str(), &show::ways(&then, &values)?)?;
+    let (foreseen, plan) = (faithful(&then, foreseen?)?, plan.unwrap_or_default());
+    if let Some(canary) = &canary {
+        can_be_canary(&then, canary, &values)?;
     }
     ctx.can_back_up()?;
     let lines = then.lines(&plan);
@@ -165,6 +63,7 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
             foreseen: &foreseen,
             plan: &plan,
             values: &values,
+            canary: canary.as_ref(),
         },
     )?);
     if ctx.dry_run() {
@@ -185,7 +84,7 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
     };
     let done = then.under_way((&command, None), Some(then.leases()?), async |journal, watch| {
         apply::refuse_overlap(journal, &plan, &stores)?;
-        let begin = Begin { command: &command, undoes: None, goes_on: Some(&goes_on) };
+        let begin = Begin { command: &command, goes_on: Some(&goes_on), ..Begin::default() };
         let mut operation = journal.begin(&begin)?;
         operation.keep_manifest_before(&decision.before)?;
         operation.keep_manifest(&decision.text)?;
@@ -258,7 +157,7 @@ pub(super) fn go_on(
         ..migration(then, args, &texts, &stores, &instances)?
     };
     let done = then.under_way((&command, Some(id)), Some(then.leases()?), async |journal, watch| {
-        let mut operation = journal.open(id)?;
+        let mut operation = apply::reopened(journal, id)?;
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(then, stage)).await
     });
     let done = done.map_err(|error| clash::explained(then, error))?;
@@ -288,6 +187,7 @@ fn migration<'a>(
         instances,
         canary: None,
         probe: args.probe.as_deref(),
+        guard: &then.guard,
         pause: then.poll_interval()?,
         skip_changed: false,
     })
@@ -317,17 +217,7 @@ fn check(ctx: &Context, args: &MigrateArgs) -> Result<()> {
         )
         .into());
     }
-    let open = ctx.journal()?.list()?.into_iter();
-    let mut open = open.filter(|one| one.goes_on.is_some() && one.standing == Standing::Unfinished);
-    if let Some(one) = open.next() {
-        let message = format!("operation {} ({}) stopped midway", one.id, one.command);
-        return Err(Stop::new(Exit::Midway, message)
-            .hint(format!(
-                "`strongroom resume {id}` finishes it, `strongroom undo {id}` takes it back",
-                id = one.id
-            ))
-            .into());
-    }
+    super::operations::none_midway(ctx)?;
     if let Some(address) = &args.probe {
         web::check(address).map_err(|error| Stop::usage("--probe cannot be asked").because(error))?;
     }
@@ -341,13 +231,30 @@ fn decided(ctx: &Context, args: &MigrateArgs) -> Result<Decision> {
         Place::Beanstalk { .. } => ctx.everything()?,
         _ => ctx.read_home(&Reading::all())?.snapshot,
     };
-    let mut undeclared = Snapshot::default();
+    if let Place::Beanstalk { copy } = &environment.home {
+        let referred = held.entries.iter().filter(|(_, entry)| entry.held.value().is_none());
+        let mut names: Vec<String> = referred.map(|(address, _)| address.to_string()).collect();
+        if !names.is_empty() {
+            // What is a property too is told as that.
+            let place = ctx.beanstalk(copy)?;
+            let doubled = ctx.wait_for(async { Ok(place.condition().await?.doubled) })?;
+            names.retain(|name| !doubled.iter().any(|key| name.ends_with(&format!("/{key}"))));
+        }
+        if !names.is_empty() {
+            let message = format!(
+                "`{copy}` refers to secrets elsewhere at {}, and the manifest says that it holds them",
+                names.join(", ")
+            );
+            return Err(Stop::new(Exit::Conflict, message)
+                .hint("somebody may have migrated it already: get their manifest (`git pull`)")
+                .into());
+        }
+    }
+    let mut undeclared = Undeclared::new();
     for copy in environment.copies.values() {
         let place = ctx.copy(copy)?;
         let found = ctx.wait_for(async { Ok(place.walk(&[Group::undeclared()]).await?) })?;
-        for (address, entry) in found.entries {
-            undeclared.entries.entry(address).or_insert(entry);
-        }
+        undeclared.insert(copy.name.clone(), found);
     }
     let text = text(ctx)?;
     Ok(migrate::decide((manifest.file(), &text), manifest, environment, &held, &undeclared, &args.wish())?)
@@ -357,9 +264,9 @@ fn decided(ctx: &Context, args: &MigrateArgs) -> Result<Decision> {
 pub(super) fn as_if(ctx: &Context, to: Target, secret_per_key: bool) -> Result<Context> {
     let (only, secret, plain) = (Vec::new(), Vec::new(), Vec::new());
     let wish = Wish { to: to.place(), secret_per_key, only, secret, plain };
-    let (manifest, environment, none) = (&ctx.project()?.manifest, ctx.environment()?, Snapshot::default());
-    let text = text(ctx)?;
-    let decision = migrate::decide((manifest.file(), &text), manifest, environment, &none, &none, &wish)?;
+    let (manifest, environment, text) = (&ctx.project()?.manifest, ctx.environment()?, text(ctx)?);
+    let (nothing, none) = (Snapshot::default(), Undeclared::new());
+    let decision = migrate::decide((manifest.file(), &text), manifest, environment, &nothing, &none, &wish)?;
     ctx.with_manifest(&decision.text)
 }
 
@@ -379,6 +286,27 @@ fn foreseen(then: &Context, values: &Values, stores: &Stores) -> Result<Foreseen
     let (manifest, spec, copies) = (&then.project()?.manifest, then.environment()?, copies(then)?);
     let foreseen =
         then.wait_for(async { Ok(migrate::foresee((manifest, spec), &copies, values, stores).await?) })?;
+    Ok(foreseen)
+}
+
+/// Refuses what would change what a container sees, or what others hold where the values are to be.
+fn faithful(then: &Context, foreseen: Foreseen) -> Result<Foreseen> {
+    let (manifest, spec) = (&then.project()?.manifest, then.environment()?);
+    let shared = |address: &Address| {
+        let group = manifest.group(address.group.as_str());
+        group.is_ok_and(|group| group.shared && group.environments.len() > 1)
+    };
+    let replaced = foreseen.home.changes().filter(|(_, change)| change.before.is_some());
+    let shared: Vec<String> = replaced
+        .filter(|(_, change)| shared(&change.address))
+        .map(|(_, change)| change.address.to_string())
+        .collect();
+    if !shared.is_empty() {
+        let message = format!("other environments share {} and hold other values", shared.join(", "));
+        return Err(Stop::new(Exit::Conflict, message)
+            .hint("make them agree first, or give the group a path with `{environment}`")
+            .into());
+    }
     if !foreseen.unfaithful.is_empty() {
         let told = foreseen.unfaithful.iter().map(|one| {
             let at = match manifest.source(&spec.name, &one.address) {
@@ -410,6 +338,20 @@ fn whole(then: &Context, foreseen: &Foreseen, stores: &Stores, decision: &Decisi
         Ok(apply::plan(ManifestFile::PLACE, stores[ManifestFile::PLACE].as_ref(), &text).await?)
     })?;
     Ok(foreseen.home.clone().then(foreseen.copies.clone()).then(manifest))
+}
+
+/// Refuses a canary that would prove nothing.
+fn can_be_canary(then: &Context, canary: &Address, values: &Values) -> Result<()> {
+    let (manifest, environment) = (&then.project()?.manifest, &then.environment()?.name);
+    let gets = |copy: &&CopySpec| manifest.property_of(environment, &copy.selection, canary).is_some();
+    let why = match () {
+        () if !then.copies()?.iter().any(gets) => "no copy gets it",
+        () if values.held.value(canary).is_none() => "it has no value",
+        () => return Ok(()),
+    };
+    Err(Stop::usage(format!("{canary} cannot be the canary: {why}"))
+        .hint("a variable that the app can do without for a moment is good for that")
+        .into())
 }
 
 /// What was left alone.

@@ -7,7 +7,7 @@ use crate::cli::table::Tone;
 use crate::cli::ui::{plural, shown};
 use crate::desired::Revision;
 use crate::migrate::cost::{self, Layout, Prices};
-use crate::migrate::{Decision, Foreseen, SAID, Stage, Values};
+use crate::migrate::{Decision, Foreseen, Goes, SAID, Stage, Values};
 use crate::name::Address;
 use crate::plan::{Plan, Want};
 use crate::policy::{self, Bearer, Remark};
@@ -29,14 +29,16 @@ pub(super) struct Shown<'a> {
     pub(super) foreseen: &'a Foreseen,
     pub(super) plan: &'a Plan,
     pub(super) values: &'a Values,
+    pub(super) canary: Option<&'a Address>,
 }
 
 /// The whole plan.
 pub(super) fn text(then: &Context, command: &str, shown: &Shown<'_>) -> Result<String> {
     let mut text = format!("{command}\n{}", then.caller_line(shown.plan)?);
     text.push_str("secret or plain as the manifest says, where no other reason is given:\n");
-    variables(then, shown.decision, &shown.foreseen.copies, &mut text)?;
+    variables(then, shown.decision, &shown.foreseen.copies, &mut text);
     places(then, shown, &mut text)?;
+    surprises(then, shown, &mut text);
     manifest(then, shown.plan, &mut text)?;
     price(then, shown.values, shown.plan, &mut text)?;
     for note in shown.looked.notes() {
@@ -65,21 +67,17 @@ fn instance_policy(then: &Context, ecs: bool, text: &mut String) -> Result<()> {
 }
 
 /// What is a secret and why, and what becomes of it.
-fn variables(then: &Context, decision: &Decision, copies: &Plan, text: &mut String) -> Result<()> {
-    let (manifest, spec) = (&then.project()?.manifest, then.environment()?);
-    let reaches = |address: &Address| {
-        spec.copies.values().any(|copy| manifest.property_of(&spec.name, &copy.selection, address).is_some())
-    };
+fn variables(then: &Context, decision: &Decision, copies: &Plan, text: &mut String) {
     let changes = |address: &Address| copies.changes().any(|(_, change)| change.address == *address);
     let width = decision.rows.iter().map(|row| row.address.to_string().chars().count()).max().unwrap_or(0);
     for row in &decision.rows {
         let kind = if row.secret { "secret" } else { "plain " };
-        let becomes = match (row.by_reference, changes(&row.address)) {
-            (true, true) => "becomes a reference",
-            (true, false) => "is a reference",
-            (false, _) if !reaches(&row.address) => "goes to no environment",
-            (false, true) => "becomes a plain property",
-            (false, false) => "stays a plain property",
+        let becomes = match (row.goes, changes(&row.address)) {
+            (Goes::ByReference, true) => "becomes a reference",
+            (Goes::ByReference, false) => "is a reference",
+            (Goes::Nowhere, _) => "goes to no environment",
+            (Goes::ByValue, true) => "becomes a plain property",
+            (Goes::ByValue, false) => "stays a plain property",
         };
         // The manifest is the rule; what is decided otherwise is worth a word.
         let why = if row.why == SAID { String::new() } else { format!(" ({})", row.why) };
@@ -99,7 +97,6 @@ fn variables(then: &Context, decision: &Decision, copies: &Plan, text: &mut Stri
         let names: Vec<String> = decision.left.iter().map(|key| shown(key.as_str())).collect();
         let _ = writeln!(text, "  not declared, and left as it is: {}", names.join(", "));
     }
-    Ok(())
 }
 
 /// What is written where, by unit.
@@ -133,6 +130,24 @@ fn places(then: &Context, all: &Shown<'_>, text: &mut String) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What nobody would see from the units alone: values of others that go, variables that come, the canary.
+fn surprises(then: &Context, all: &Shown<'_>, text: &mut String) {
+    let sign = then.ui.toned(Tone::Notable, "!");
+    for (place, change) in all.foreseen.home.changes().filter(|(_, change)| change.before.is_some()) {
+        let _ =
+            writeln!(text, "  {sign} {place} {}: another value is there, and is replaced", change.address);
+    }
+    for (place, address) in &all.foreseen.added {
+        let _ = writeln!(text, "  {sign} {place} {address}: it is not there now, and comes");
+    }
+    if let Some(canary) = all.canary {
+        let _ = writeln!(
+            text,
+            "  {canary} goes first, in an update of its own: what is below must allow the instances to read it too"
+        );
+    }
 }
 
 /// One unit: whether it is new, and what it gets.

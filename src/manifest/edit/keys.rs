@@ -7,7 +7,7 @@ use crate::manifest::Manifest;
 use crate::manifest::derive::TemplateOf;
 use crate::manifest::generate::Generator;
 use crate::manifest::model::Origin;
-use crate::name::{Group, Key};
+use crate::name::{Environment, Group, Key};
 use toml_edit::{InlineTable, Item, TableLike, Value};
 
 /// How a key is declared by the tool.
@@ -27,6 +27,8 @@ pub struct NewKey {
     pub description: Option<String>,
     /// Its SSM parameter is a plain `String`.
     pub plain_parameter: bool,
+    /// The environments that it belongs to; those of its group where none is named.
+    pub environments: Vec<Environment>,
 }
 
 /// Declares a key at the end of a group, which is made where it does not exist.
@@ -143,6 +145,10 @@ pub(in crate::manifest) fn declaration(new: &NewKey) -> InlineTable {
     }
     if new.plain_parameter {
         fields.insert("type", "String".into());
+    }
+    if !new.environments.is_empty() {
+        let names: toml_edit::Array = new.environments.iter().map(Environment::as_str).collect();
+        fields.insert("environments", names.into());
     }
     if let Some(description) = &new.description {
         fields.insert("description", description.as_str().into());

@@ -148,16 +148,9 @@ impl Resolver<'_> {
 
     fn duration(&mut self, trail: &Trail, text: Option<&String>) -> Option<Duration> {
         let text = text?;
-        let hours = match text.chars().last() {
-            Some('h') => Some(1),
-            Some('d') => Some(24),
-            Some('w') => Some(24 * 7),
-            _ => None,
-        };
-        let count = text.get(..text.len().saturating_sub(1)).and_then(|digits| digits.parse::<u32>().ok());
-        match (hours, count) {
-            (Some(hours), Some(count @ 1..)) => Some(Duration::from_secs(u64::from(count) * hours * 3600)),
-            _ => {
+        match duration(text) {
+            Some(duration) => Some(duration),
+            None => {
                 self.help(trail, On::Value, "not a time", "write hours, days or weeks: `12h`, `90d`, `8w`");
                 None
             }
@@ -209,4 +202,16 @@ impl AsText for String {
     fn text(&self) -> &str {
         self
     }
+}
+
+/// A time as a manifest spells it: whole hours, days or weeks, more than none (`12h`, `90d`, `8w`).
+pub fn duration(text: &str) -> Option<Duration> {
+    let hours = match text.chars().last()? {
+        'h' => 1,
+        'd' => 24,
+        'w' => 24 * 7,
+        _ => return None,
+    };
+    let count: u32 = text.get(..text.len() - 1)?.parse().ok().filter(|count| *count > 0)?;
+    Some(Duration::from_secs(u64::from(count) * hours * 3600))
 }

@@ -33,6 +33,8 @@ const BAD: &[&str] = &[
     "Failed to deploy configuration.",
     "The environment was reverted to the previous configuration setting.",
     "Update environment operation is complete, but with errors.",
+    "Instance deployment failed to get one or more secrets",
+    "Instance deployment detected one or more multiline environment values",
 ];
 
 /// One look at an environment.

@@ -3,6 +3,7 @@
 mod choices;
 mod homes;
 mod refusals;
+mod since;
 
 use crate::aws::DOCKER;
 use crate::support::cloud::Cloud;
@@ -108,6 +109,14 @@ impl Site {
     /// The names of the references.
     fn references(&self) -> Vec<String> {
         self.cloud.world(|world| world.beanstalk.references(NAME).into_keys().collect())
+    }
+
+    /// The name of the newest operation of a command.
+    fn operation(&self, command: &str) -> String {
+        let told: serde_json::Value = serde_json::from_str(&self.run("operations --json").success()).unwrap();
+        let all = told["operations"].as_array().unwrap();
+        let own = all.iter().rev().find(|one| one["command"] == command);
+        own.and_then(|one| one["id"].as_str()).unwrap_or_else(|| panic!("{told}")).to_owned()
     }
 
     fn properties(&self) -> BTreeMap<String, String> {
