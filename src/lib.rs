@@ -73,6 +73,7 @@ pub mod hooks;
 pub mod init;
 pub mod migrate;
 pub mod policy;
+pub mod rotate;
 
 // Talks; for the binary, and no part of the library's promise.
 #[doc(hidden)]

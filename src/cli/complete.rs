@@ -62,6 +62,11 @@ pub(super) fn copies() -> ArgValueCandidates {
     })
 }
 
+/// The rotations that the manifest declares.
+pub(super) fn rotations() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| names(|manifest| manifest.rotations().map(|spec| spec.name.clone()).collect()))
+}
+
 /// The render targets that the manifest declares.
 pub(super) fn targets() -> ArgValueCandidates {
     ArgValueCandidates::new(|| names(|manifest| manifest.renders().map(|spec| spec.name.clone()).collect()))

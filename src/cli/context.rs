@@ -7,9 +7,10 @@ use super::Globals;
 use super::harden::Limits;
 use super::report::{Exit, Stop};
 use super::ui::Ui;
+use crate::manifest::generate::Generator;
 use crate::manifest::{EnvironmentSpec, Manifest};
 use crate::seal::Identities;
-use crate::secret::FingerprintKey;
+use crate::secret::{FingerprintKey, Secret};
 use crate::store::{Aws, Guard};
 use anyhow::Result;
 use jiff::Timestamp;
@@ -61,6 +62,11 @@ pub(super) fn random_bytes() -> [u8; 32] {
     let mut bytes = [0_u8; 32];
     UnwrapErr(SysRng).fill_bytes(&mut bytes);
     bytes
+}
+
+/// A new value, from the system's random source.
+pub(super) fn generated(generator: &Generator) -> Secret {
+    generator.generate(&mut UnwrapErr(SysRng))
 }
 
 /// What a verb works with.

@@ -40,6 +40,7 @@ mod recipients;
 mod render;
 mod replaced;
 mod report;
+mod rotate;
 mod schema;
 mod set;
 mod status;
@@ -143,6 +144,7 @@ enum Verb {
     Copy(copy::CopyArgs),
     Diff(diff::DiffArgs),
     Migrate(migrate::MigrateArgs),
+    Rotate(rotate::RotateArgs),
     Backup(backup::BackupArgs),
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
@@ -176,6 +178,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Copy(args) => copy::run(ctx, args),
         Verb::Diff(args) => diff::run(ctx, args),
         Verb::Migrate(args) => migrate::run(ctx, args),
+        Verb::Rotate(args) => rotate::run(ctx, args),
         Verb::Backup(args) => backup::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),
         Verb::Recipients(args) => recipients::run(ctx, args),
@@ -197,6 +200,7 @@ fn go_on(ctx: &Context, id: &OperationId, command: &str, skip_changed: bool) -> 
     let words: Vec<OsString> = command.split(' ').map(OsString::from).collect();
     match parse(&words).map(|cli| cli.verb) {
         Ok(Verb::Migrate(args)) => migrate::go_on(ctx, &args, id, skip_changed),
+        Ok(Verb::Rotate(args)) => rotate::go_on(ctx, &args, id, skip_changed),
         _ => Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() }.into()),
     }
 }

@@ -138,7 +138,13 @@ impl Context {
     /// Who we are on AWS, for the head of a plan; empty where nothing of it is there. The account is the declared one, or
     /// nothing is shown and nothing done.
     pub(super) fn caller_line(&self, plan: &Plan) -> Result<String> {
-        if !self.reaches_aws(plan)? {
+        if self.reaches_aws(plan)? { self.caller_of_places() } else { Ok(String::new()) }
+    }
+
+    /// The same for whatever is done to all places of the environment.
+    pub(super) fn caller_of_places(&self) -> Result<String> {
+        let environment = self.environment()?;
+        if !environment.home.is_remote() && environment.copies.is_empty() {
             return Ok(String::new());
         }
         let aws = self.aws()?;

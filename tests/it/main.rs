@@ -33,6 +33,7 @@ mod manifest;
 mod migrate;
 mod pipe;
 mod recovery;
+mod rotate;
 mod seal;
 mod secrets_manager;
 mod ssm;

@@ -1,0 +1,72 @@
+//! When what is rotated was last changed, and when it is to be the next time: by the dates that home keeps.
+
+use crate::name::Address;
+use crate::snapshot::Snapshot;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How old a rotation's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// The oldest of them was written then.
+    Since(Timestamp),
+    /// One of them is not there.
+    Missing,
+    /// Home keeps no dates.
+    Unknown,
+}
+
+impl Age {
+    /// Whether the values are older than this.
+    pub fn is_over(self, most: Duration, now: Timestamp) -> bool {
+        match self {
+            Age::Since(at) => now.duration_since(at).unsigned_abs() >= most && at <= now,
+            // What is not there is nothing to rotate; what cannot be told is nobody's guess.
+            Age::Missing | Age::Unknown => false,
+        }
+    }
+
+    /// When the values are due, where that can be told.
+    pub fn due(self, every: Duration) -> Option<Timestamp> {
+        match self {
+            Age::Since(at) => at.checked_add(every).ok(),
+            Age::Missing | Age::Unknown => None,
+        }
+    }
+}
+
+/// The age of what home holds at these addresses: that of the oldest.
+pub fn age<'a>(home: &Snapshot, addresses: impl IntoIterator<Item = &'a Address>) -> Age {
+    let mut oldest: Option<Timestamp> = None;
+    for address in addresses {
+        let Some(entry) = home.entries.get(address) else { return Age::Missing };
+        let Some(at) = entry.modified else { return Age::Unknown };
+        oldest = Some(oldest.map_or(at, |known| known.min(at)));
+    }
+    oldest.map_or(Age::Missing, Age::Since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::snapshot::Entry;
+
+    fn held(at: Option<&str>) -> Snapshot {
+        let value = Secret::new("x".to_owned()).unwrap();
+        let entry = Entry { modified: at.map(|at| at.parse().unwrap()), ..Entry::of(value) };
+        Snapshot { entries: [("a/A".parse().unwrap(), entry)].into(), ..Snapshot::default() }
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_old_is_over() {
+        let (address, day) = ("a/A".parse().unwrap(), Duration::from_secs(86_400));
+        let now: Timestamp = "2026-01-10T00:00:00Z".parse().unwrap();
+        let over = |held: &Snapshot, days| age(held, [&address]).is_over(day * days, now);
+        assert!(over(&held(Some("2026-01-01T00:00:00Z")), 9));
+        assert!(!over(&held(Some("2026-01-01T00:00:00Z")), 10));
+        // A clock that is behind home's makes nothing old.
+        assert!(!over(&held(Some("2026-01-20T00:00:00Z")), 9));
+        assert!(!over(&held(None), 0) && !over(&Snapshot::default(), 0));
+    }
+}

@@ -1,0 +1,3 @@
+//! Rotations with the real binary, real homes and a strict local AWS.
+
+mod random;

@@ -1,0 +1,160 @@
+//! Generated values: chosen once, in home, and in every copy.
+
+use crate::support::cloud::beanstalk::handles::Seed;
+use crate::support::cloud::{Cloud, Effect};
+use crate::support::env::TestEnv;
+use std::collections::BTreeMap;
+
+const MANIFEST: &str = r#"
+version = 1
+[project]
+name = "shop"
+region = "us-east-1"
+default_environment = "prod"
+
+[environments.prod]
+home = "HOME"
+account = "111122223333"
+quota = { reads = 5000, writes = 5000 }
+
+[environments.prod.copies.web]
+kind = "beanstalk"
+application = "shop"
+environment = "shop-web"
+groups = ["app"]
+secrets = "SECRETS"
+
+[environments.prod.copies.worker]
+kind = "beanstalk"
+application = "shop"
+environment = "shop-worker"
+groups = ["app"]
+secrets = "value"
+
+[environments.local]
+home = "vault"
+
+[groups.app.keys]
+TOKEN = { secret = true, generate = "hex" }
+OTHER = { secret = true }
+HOOK = { derive = "https://hook:{TOKEN}@hook.example/" }
+
+[rotate.token]
+kind = "random"
+keys = ["TOKEN"]
+every = "30d"
+"#;
+
+/// Two environments of Beanstalk that hold what home holds.
+fn site(home: &str, secrets: &str) -> (Cloud, TestEnv) {
+    let cloud = Cloud::start();
+    cloud.world(|world| {
+        for name in ["shop-web", "shop-worker"] {
+            let seed = Seed::new("shop", name, crate::aws::DOCKER).property("LEFT_ALONE", "theirs");
+            world.beanstalk.add(seed, jiff::Timestamp::now());
+        }
+    });
+    let mut env = TestEnv::new().with_manifest(&MANIFEST.replace("HOME", home).replace("SECRETS", secrets));
+    for (name, value) in cloud.environment() {
+        env.set(name, value);
+    }
+    env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
+    env.run("init --yes").success();
+    env.run_with_stdin("set TOKEN --yes", "canary-old").success();
+    env.run_with_stdin("set OTHER --yes", "canary-other").success();
+    env.run("sync --yes").success();
+    cloud.reset_calls();
+    (cloud, env)
+}
+
+fn seen(cloud: &Cloud, environment: &str) -> BTreeMap<String, String> {
+    cloud.world(|world| world.beanstalk.container_environment(environment).clone().into_iter().collect())
+}
+
+#[test]
+fn a_new_value_is_in_home_and_in_every_copy_with_what_is_derived_from_it() {
+    for (home, secrets) in [("ssm", "value"), ("ssm", "reference"), ("secretsmanager", "reference")] {
+        let (cloud, env) = site(home, secrets);
+        let output = env.run("rotate token --yes");
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        assert!(!output.stdout.contains("canary-old") && !output.stderr.contains("canary-old"));
+        let new = env.run("get TOKEN").success();
+        assert_eq!(new.len(), 64, "as `generate` says");
+        for environment in ["shop-web", "shop-worker"] {
+            let seen = seen(&cloud, environment);
+            assert_eq!(seen["TOKEN"], new, "{home} {secrets} {environment}");
+            assert_eq!(seen["HOOK"], format!("https://hook:{new}@hook.example/"));
+            assert_eq!((seen["OTHER"].as_str(), seen["LEFT_ALONE"].as_str()), ("canary-other", "theirs"));
+        }
+        assert!(!output.stderr.contains(&new), "{}", output.stderr);
+        assert_eq!(cloud.count("elasticbeanstalk:UpdateEnvironment"), 2, "one for each copy");
+        env.run("status --check").success();
+        let undo = env.run("undo --yes");
+        assert_eq!(undo.code, Some(0), "{}", undo.stderr);
+        assert_eq!(env.run("get TOKEN").success(), "canary-old", "{}", undo.stderr);
+        assert_eq!(seen(&cloud, "shop-web")["TOKEN"], "canary-old");
+        assert_eq!(seen(&cloud, "shop-worker")["TOKEN"], "canary-old");
+    }
+}
+
+#[test]
+fn a_vault_without_copies_is_rotated_too() {
+    let env = TestEnv::new().with_vault("local", &[("app/TOKEN", "canary-old")]);
+    let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
+    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
+    let env = env.with_manifest(&format!(
+        "version = 1\n[project]\nname = \"demo\"\nrecipients = [\"{public}\"]\n\
+         [environments.local]\nhome = \"vault\"\n\
+         [groups.app.keys]\nTOKEN = {{ secret = true, generate = \"hex\" }}\n\
+         [rotate.token]\nkind = \"random\"\nkeys = [\"TOKEN\"]\n"
+    ));
+    env.run("rotate token --yes").success();
+    assert_eq!(env.run("get TOKEN").success().len(), 64);
+    env.run("undo --yes").success();
+    assert_eq!(env.run("get TOKEN").success(), "canary-old");
+}
+
+#[test]
+fn what_somebody_put_into_a_copy_stops_it_before_that_copy_and_is_theirs() {
+    let (cloud, env) = site("ssm", "reference");
+    cloud.world(|world| world.deploy_elsewhere("shop-worker", &[("TOKEN", Some("theirs"))]));
+    let output = env.run("rotate token --yes");
+    assert_eq!(output.code, Some(6), "{}", output.stderr);
+    assert!(output.stderr.contains("beanstalk:worker app/TOKEN"), "{}", output.stderr);
+    assert_eq!(seen(&cloud, "shop-worker")["TOKEN"], "theirs");
+    let again = env.run("rotate token --yes");
+    assert_eq!(again.code, Some(7), "one that stopped is not begun again: {}", again.stderr);
+    env.run("undo --yes").success();
+    assert_eq!(env.run("get TOKEN").success(), "canary-old");
+    assert_eq!(seen(&cloud, "shop-web")["TOKEN"], "canary-old");
+    assert_eq!(seen(&cloud, "shop-worker")["TOKEN"], "theirs");
+}
+
+#[test]
+fn one_that_was_cut_off_goes_on_with_the_values_that_it_chose() {
+    let (cloud, env) = site("ssm", "value");
+    cloud.fault("elasticbeanstalk:UpdateEnvironment", 1..2, Effect::Deny);
+    let output = env.run("rotate token --yes");
+    assert_eq!(output.code, Some(7), "{}", output.stderr);
+    let chosen = env.run("get TOKEN").success();
+    env.run("resume --yes").success();
+    assert_eq!(env.run("get TOKEN").success(), chosen, "no second value");
+    assert_eq!(seen(&cloud, "shop-worker")["TOKEN"], chosen);
+    env.run("status --check").success();
+}
+
+#[test]
+fn what_is_due_is_told_by_the_dates_that_home_keeps_and_nothing_due_is_silence() {
+    let (cloud, env) = site("ssm", "value");
+    let output = env.run("rotate --due --yes --quiet");
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(0), "", ""));
+    let young = env.run("rotate token --if-older 30d --yes");
+    assert_eq!(young.code, Some(0));
+    assert!(young.stderr.contains("nothing to do, last changed"), "{}", young.stderr);
+    assert_eq!(cloud.count("elasticbeanstalk:UpdateEnvironment"), 0);
+    assert_eq!(env.run("rotate nothing --yes").code, Some(2));
+    assert_eq!(env.run("rotate --yes").code, Some(2));
+    let dry = env.run("rotate token --dry-run --json");
+    assert!(dry.success().contains("\"kind\":\"rotation\""));
+    assert_eq!(env.run("get TOKEN").success(), "canary-old");
+}
