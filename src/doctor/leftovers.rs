@@ -3,10 +3,8 @@
 
 use super::comes_back::list;
 use super::finding::Finding;
-use crate::manifest::{
-    CopySpec, EnvironmentSpec, Instances, Manifest, RotationKind, ValueSource, VariableName,
-};
-use crate::name::Address;
+use crate::manifest::{CopySpec, EnvironmentSpec, Instances, Manifest, ValueSource, VariableName};
+use crate::rotate::renewed;
 use crate::store::{Condition, Saved, SavedConfiguration};
 
 /// The variables of a copy that go there by reference.
@@ -27,8 +25,6 @@ pub fn by_reference(
 pub struct Leftovers<'a> {
     /// How the command is typed here.
     pub strongroom: &'a str,
-    /// Whether `rotate` is one of its commands.
-    pub rotates: bool,
     /// The declarations.
     pub manifest: &'a Manifest,
     /// The environment of the copy.
@@ -125,7 +121,7 @@ fn new_values(left: &Leftovers<'_>) -> String {
     for VariableName { address, .. } in left.variables {
         let Some(ValueSource::Home) = manifest.source(&environment.name, address) else { continue };
         let mut all = manifest.rotations().filter(|spec| spec.environments.contains(&environment.name));
-        match all.find(|spec| left.rotates && renews(&spec.kind, address)) {
+        match all.find(|spec| renewed(&spec.kind).contains(address)) {
             Some(spec) if rotations.contains(&spec.name.as_str()) => {}
             Some(spec) => rotations.push(&spec.name),
             None if manifest.key(address).is_some_and(|key| key.generate.is_some()) => {
@@ -141,16 +137,6 @@ fn new_values(left: &Leftovers<'_>) -> String {
     });
     let commands: Vec<String> = rotated.chain(generated).chain(others).collect();
     format!("give each a new value: {}", commands.join(", "))
-}
-
-/// Whether a rotation gives an address a new value.
-fn renews(kind: &RotationKind, address: &Address) -> bool {
-    match kind {
-        RotationKind::Postgres(spec) => spec.password == *address || spec.urls.contains(address),
-        RotationKind::Xero(spec) => spec.group == address.group,
-        RotationKind::DjangoSecretKey { key, .. } => key == address,
-        RotationKind::Random { keys } | RotationKind::Command { keys, .. } => keys.contains(address),
-    }
 }
 
 #[cfg(test)]
@@ -178,14 +164,13 @@ kind = "random"
 keys = ["KEY"]
 "#;
 
-    fn found(rotates: bool, saved: Option<&Saved>) -> Vec<Finding> {
+    fn found(saved: Option<&Saved>) -> Vec<Finding> {
         let manifest = Manifest::parse("strongroom.toml", MANIFEST).unwrap_or_else(|error| panic!("{error}"));
         let environment = manifest.environment("prod").unwrap();
         let copy = &environment.copies["web"];
         let variables = by_reference(&manifest, environment, copy, &Instances::new());
         let left = Leftovers {
             strongroom: "strongroom -e prod",
-            rotates,
             manifest: &manifest,
             environment,
             copy,
@@ -201,7 +186,7 @@ keys = ["KEY"]
             plain: plain.iter().map(|name| (*name).to_owned()).collect(),
         };
         let configurations = vec![configuration("old", &["HOST", "TOKEN"]), configuration("new", &["HOST"])];
-        let told = found(false, Some(&Saved { configurations, unseen: 3 }));
+        let told = found(Some(&Saved { configurations, unseen: 3 }));
         let codes: Vec<&str> = told.iter().map(|finding| finding.code).collect();
         assert_eq!(codes, ["saved-configuration", "saved-not-looked-at", "old-values"]);
         assert!(told[0].what.ends_with("`old` holds plain values of TOKEN"), "{}", told[0].what);
@@ -210,16 +195,12 @@ keys = ["KEY"]
 
     #[test]
     fn new_values_are_offered_by_commands_that_there_are() {
-        let note = |rotates| found(rotates, None).pop().unwrap();
-        assert_eq!(note(false).severity, Severity::Note);
-        assert!(note(false).what.ends_with("KEY, PASSWORD, TOKEN, URL"), "{}", note(false).what);
+        let note = found(None).pop().unwrap();
+        assert_eq!(note.severity, Severity::Note);
+        assert!(note.what.ends_with("KEY, PASSWORD, TOKEN, URL"), "{}", note.what);
         let others = "`strongroom -e prod set app/PASSWORD` after it was changed where it is from, and so on";
         assert_eq!(
-            note(false).fix.unwrap(),
-            format!("give each a new value: `strongroom -e prod set app/KEY --generate`, {others}")
-        );
-        assert_eq!(
-            note(true).fix.unwrap(),
+            note.fix.unwrap(),
             format!("give each a new value: `strongroom -e prod rotate key`, {others}")
         );
     }

@@ -17,6 +17,7 @@ pub use random::Random;
 
 use crate::apply::{self, ApplyError, Done, Watch};
 use crate::journal::Operation;
+use crate::manifest::RotationKind;
 use crate::name::Address;
 use crate::secret::Secret;
 use crate::store::{ErrorKind, StoreError};
@@ -25,6 +26,17 @@ use std::collections::BTreeMap;
 
 /// Values by their addresses.
 pub type Values = BTreeMap<Address, Secret>;
+
+/// The addresses that a declared rotation gives new values; none where its kind is one that this version does not rotate.
+pub fn renewed(kind: &RotationKind) -> &[Address] {
+    match kind {
+        RotationKind::Random { keys } => keys,
+        RotationKind::Postgres(_)
+        | RotationKind::Xero(_)
+        | RotationKind::DjangoSecretKey { .. }
+        | RotationKind::Command { .. } => &[],
+    }
+}
 
 /// What is next in a rotation.
 #[derive(Debug)]

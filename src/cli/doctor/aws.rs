@@ -155,10 +155,8 @@ fn leftovers(
         }
     };
     let strongroom = ctx.typed()?;
-    let rotates = crate::cli::command().find_subcommand("rotate").is_some();
     let left = doctor::Leftovers {
         strongroom: &strongroom,
-        rotates,
         manifest,
         environment,
         copy: spec,
