@@ -71,21 +71,24 @@ impl ManifestFile {
         }
     }
 
-    fn change(&self, changes: &[Change]) -> Result<(), StoreError> {
+    /// Replaces the file; else the receipt of what did not happen, or may have.
+    fn change(&self, changes: &[Change]) -> Result<(), Receipt> {
         for change in changes {
-            let now = self.look()?;
-            unchanged_since(&self.location(), changes, |_| now.as_ref())?;
+            let now = self.look().map_err(Receipt::NotApplied)?;
+            unchanged_since(&self.location(), changes, |_| now.as_ref()).map_err(Receipt::NotApplied)?;
             match &change.after {
                 Want::Present(wanted) => {
-                    let text = wanted.held.value().ok_or_else(|| self.no_text(change))?;
+                    let text = wanted.held.value();
+                    let text = text.ok_or_else(|| Receipt::NotApplied(self.no_text(change)))?;
                     let mode =
                         fs::metadata(&self.path).map_or(MODE, |meta| meta.permissions().mode() & 0o7777);
                     durable::replace(&self.path, text.expose().as_bytes(), mode)
-                        .map_err(|error| self.error("written", error))?;
+                        // The rename may have happened, and the folder not have been flushed.
+                        .map_err(|error| Receipt::Unknown(self.error("written", error)))?;
                 }
                 Want::Absent => match fs::remove_file(&self.path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(self.error("removed", error));
+                        return Err(Receipt::NotApplied(self.error("removed", error)));
                     }
                     _ => {}
                 },
@@ -122,9 +125,7 @@ impl Store for ManifestFile {
     async fn write(&self, unit: &Unit, _: Option<&Version>, _: &OperationId, changes: &[Change]) -> Receipt {
         match self.change(changes) {
             Ok(()) => Receipt::Applied(Applied::unheard(unit.clone())),
-            // The rename may have happened, and the folder not have been flushed.
-            Err(error) if error.message == "cannot be written" => Receipt::Unknown(error),
-            Err(error) => Receipt::NotApplied(error),
+            Err(receipt) => receipt,
         }
     }
 

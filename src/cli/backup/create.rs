@@ -179,7 +179,7 @@ impl Context {
     }
 
     /// The text of the manifest's file.
-    pub(super) fn manifest_text(&self) -> Result<Secret> {
+    pub(in crate::cli) fn manifest_text(&self) -> Result<Secret> {
         let path = &self.project()?.path;
         let failed = || format!("cannot read the manifest {}", path.display());
         let text = std::fs::read(path).map_err(|error| Stop::new(Exit::Manifest, failed()).because(error))?;

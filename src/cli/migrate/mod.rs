@@ -256,25 +256,26 @@ fn decided(ctx: &Context, args: &MigrateArgs) -> Result<Decision> {
         let found = ctx.wait_for(async { Ok(place.walk(&[Group::undeclared()]).await?) })?;
         undeclared.insert(copy.name.clone(), found);
     }
-    let text = text(ctx)?;
-    Ok(migrate::decide((manifest.file(), &text), manifest, environment, &held, &undeclared, &args.wish())?)
+    let text = ctx.manifest_text()?;
+    Ok(migrate::decide(
+        (manifest.file(), text.expose()),
+        manifest,
+        environment,
+        &held,
+        &undeclared,
+        &args.wish(),
+    )?)
 }
 
 /// The environment as it will be once it is migrated, by the manifest alone.
 pub(super) fn as_if(ctx: &Context, to: Target, secret_per_key: bool) -> Result<Context> {
     let (only, secret, plain) = (Vec::new(), Vec::new(), Vec::new());
     let wish = Wish { to: to.place(), secret_per_key, only, secret, plain };
-    let (manifest, environment, text) = (&ctx.project()?.manifest, ctx.environment()?, text(ctx)?);
+    let (manifest, environment, text) = (&ctx.project()?.manifest, ctx.environment()?, ctx.manifest_text()?);
     let (nothing, none) = (Snapshot::default(), Undeclared::new());
-    let decision = migrate::decide((manifest.file(), &text), manifest, environment, &nothing, &none, &wish)?;
+    let decision =
+        migrate::decide((manifest.file(), text.expose()), manifest, environment, &nothing, &none, &wish)?;
     ctx.with_manifest(&decision.text)
-}
-
-/// The text of the manifest's file.
-fn text(ctx: &Context) -> Result<String> {
-    let path = &ctx.project()?.path;
-    let failed = |error| Stop::new(Exit::Manifest, format!("cannot read {}", path.display())).because(error);
-    Ok(std::fs::read_to_string(path).map_err(failed)?)
 }
 
 /// The copies that get references.
