@@ -46,6 +46,9 @@ pub(super) struct SyncArgs {
 
 pub(super) fn run(ctx: &mut Context, args: &SyncArgs) -> Result<Exit> {
     let copies: Vec<&CopySpec> = ctx.named_copies(&args.copies)?;
+    if !args.check {
+        super::operations::none_midway(ctx)?;
+    }
     if args.rekey {
         rekey(ctx)?;
     }

@@ -87,6 +87,23 @@ fn a_canary_that_the_app_was_not_asked_about_holds_everything_else_back_when_it_
     assert_eq!(site.references(), ["DATABASE_URL", "DB_PASSWORD", "SECRET_KEY"]);
 }
 
+/// A value that is set while others are on their way would be beside an older one in the new home.
+#[test]
+fn nothing_else_is_changed_while_a_migration_is_unfinished() {
+    let site = Site::new();
+    let probe = site.cloud.app(NAME);
+    site.cloud.world(|world| world.beanstalk.app_answers(NAME, Some(503)));
+    let words = format!("migrate --to ssm --yes --canary EMAIL_CC --probe {probe}");
+    assert_eq!(site.run(&words).code, Some(7));
+    let set = site.env.run_with_stdin("set SECRET_KEY --yes", "canary-new");
+    assert_eq!(set.code, Some(7), "{}", set.stderr);
+    assert!(set.stderr.contains("resume"), "{}", set.stderr);
+    assert_eq!(site.run("sync --yes").code, Some(7));
+    assert_eq!(site.seen()["SECRET_KEY"], "canary-key");
+    let _ = site.run("undo --yes").success();
+    let _ = site.env.run_with_stdin("set SECRET_KEY --yes", "canary-new").success();
+}
+
 #[test]
 fn what_is_declared_for_one_environment_is_asked_of_no_other() {
     let seed = Seed::new("shop", NAME, DOCKER).properties(PROPERTIES);
