@@ -2,6 +2,7 @@
 //! first write.
 
 use super::ApplyError;
+use super::carry_out::stopped;
 use crate::journal::Operation;
 use crate::name::Address;
 
@@ -15,9 +16,7 @@ pub fn midway(operation: &Operation, error: ApplyError) -> ApplyError {
         ApplyError::Refused(mut all) if !all.is_empty() => Box::new(all.remove(0)),
         other => return other,
     };
-    let total = operation.writes().len();
-    let done = (0..total).filter(|write| operation.in_force(*write)).count();
-    ApplyError::Stopped { operation: operation.id().clone(), done, total, source }
+    stopped(operation, *source)
 }
 
 /// Somebody else holds something else at these addresses of a place.

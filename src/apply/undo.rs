@@ -59,9 +59,12 @@ impl Past {
 /// Refuses to pull the manifest from under a later operation that changed it too.
 fn refuse_later(journal: &Journal, original: &Operation) -> Result<(), ApplyError> {
     let manifest = |target: &Target| target.place == ManifestFile::PLACE;
+    // Few operations change it, and for the others no journal is read.
+    if !original.writes().iter().any(|write| write.place == ManifestFile::PLACE) {
+        return Ok(());
+    }
     let all = journal.list()?;
-    let own = all.iter().position(|summary| summary.id == *original.id());
-    let Some(own) = own.filter(|own| all[*own].targets.iter().any(manifest)) else { return Ok(()) };
+    let Some(own) = all.iter().position(|summary| summary.id == *original.id()) else { return Ok(()) };
     let rests = |later: &&Summary| {
         let stands = matches!(later.standing, Standing::Done | Standing::Unfinished);
         stands

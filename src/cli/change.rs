@@ -270,17 +270,23 @@ impl Context {
     }
 
     fn report(&self, command: &str, shown: &[Line], done: &Done) -> Result<Exit> {
-        let left = &done.left;
-        if !left.is_empty() {
-            let names: Vec<_> = left.iter().map(|(place, address)| format!("{place} {address}")).collect();
-            self.ui.warning(&format!("changed by somebody else, and left as it is: {}", names.join(", ")));
-        }
+        self.warn_of_left(&done.left);
         self.ui.note(&format!(
             "{command}: {} made and read back; `strongroom undo {}` takes it back",
             plural(shown.len(), "change"),
             done.operation
         ));
-        self.say_document(command, shown, Some(&done.operation), left)
+        self.say_document(command, shown, Some(&done.operation), &done.left)
+    }
+
+    /// Tells what was left as somebody else changed it, where something was.
+    pub(super) fn warn_of_left(&self, left: &[(Place, Address)]) {
+        if !left.is_empty() {
+            self.ui.warning(&format!(
+                "changed by somebody else, and left as it is: {}",
+                names_of(left).join(", ")
+            ));
+        }
     }
 
     /// The document of a change, where one is wanted.
@@ -292,7 +298,7 @@ impl Context {
         left: &[(Place, Address)],
     ) -> Result<Exit> {
         if self.ui.json() {
-            let left = left.iter().map(|(place, address)| format!("{place} {address}")).collect();
+            let left = names_of(left);
             let changes = shown.iter().map(Changed::of).collect();
             let operation = operation.map(OperationId::as_str);
             let caller = self.aws.get().and_then(|aws| aws.known_caller());
@@ -303,6 +309,11 @@ impl Context {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Addresses with their places, as lines and documents name them.
+pub(super) fn names_of(all: &[(Place, Address)]) -> Vec<String> {
+    all.iter().map(|(place, address)| format!("{place} {address}")).collect()
 }
 
 /// The operation of this run, if it is unfinished: the one that was resumed, or one that began since. Looked for only once

@@ -317,9 +317,10 @@ fn can_be_undone(summary: &Summary) -> bool {
 /// The newest operation of those that could be meant: one of another checkout's vault, which shares the project's name,
 /// is not.
 fn newest(ctx: &Context, journal: &Journal, meant: impl Fn(&Summary) -> bool) -> Result<Option<Summary>> {
-    let listed = journal.list()?.into_iter().rev();
-    let here = ctx.locations()?;
-    for summary in listed.filter(|summary| meant(summary)) {
+    let mut listed = journal.list()?.into_iter().rev().filter(|summary| meant(summary)).peekable();
+    // Mostly there is none, and then no place is opened to ask where it is.
+    let here = if listed.peek().is_some() { ctx.locations()? } else { Vec::new() };
+    for summary in listed {
         if is_here(ctx, journal, &summary, &here)? {
             return Ok(Some(summary));
         }

@@ -3,6 +3,7 @@
 //! Owns what is typed, shown and asked. What is next is [`crate::rotate`]'s to know; the operation is journaled like
 //! every other.
 
+use super::change::names_of;
 use super::complete;
 use super::context::Context;
 use super::operations::moment;
@@ -189,10 +190,7 @@ fn text(ctx: &Context, command: &str, rotation: &Random, age: Age, foreseen: &Fo
 }
 
 fn said(ctx: &Context, spec: &RotationSpec, done: &Done) -> Result<Exit> {
-    let left: Vec<String> = done.left.iter().map(|(place, address)| format!("{place} {address}")).collect();
-    if !left.is_empty() {
-        ctx.ui.warning(&format!("changed by somebody else, and left as it is: {}", left.join(", ")));
-    }
+    ctx.warn_of_left(&done.left);
     ctx.ui.note(&format!(
         "rotate {}: {} in force and read back; `strongroom undo {}` brings the old values back",
         spec.name,
@@ -223,7 +221,6 @@ fn document(ctx: &Context, command: &str, foreseen: &Foreseen, done: Option<&Don
     if ctx.ui.json() {
         let told = |all: &[Address]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
         let copies = foreseen.copies.iter();
-        let left = done.map(|done| &done.left).into_iter().flatten();
         ctx.ui.document(
             "rotation",
             &Document {
@@ -234,7 +231,7 @@ fn document(ctx: &Context, command: &str, foreseen: &Foreseen, done: Option<&Don
                 copies: copies
                     .map(|(place, addresses)| Copied { place, addresses: told(addresses) })
                     .collect(),
-                left: left.map(|(place, address)| format!("{place} {address}")).collect(),
+                left: done.map(|done| names_of(&done.left)).unwrap_or_default(),
             },
         )?;
     }

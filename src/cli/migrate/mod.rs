@@ -10,6 +10,7 @@ mod preflight;
 mod report;
 mod show;
 
+use super::change::names_of;
 use super::context::Context;
 use super::places::place_of;
 use super::reading::Wish as Reading;
@@ -64,6 +65,7 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
             plan: &plan,
             values: &values,
             canary: canary.as_ref(),
+            stores: &stores,
         },
     )?);
     if ctx.dry_run() {
@@ -92,8 +94,8 @@ pub(super) fn run(ctx: &Context, args: &MigrateArgs) -> Result<Exit> {
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(&then, stage)).await
     });
     let done = done.map_err(|error| clash::explained(&then, error))?;
-    let left = told(&done);
-    let report = reported(&then, args, &command, &done, &left)?;
+    let report = reported(&then, args, &command, &done)?;
+    let left = names_of(&done.left);
     let outcome = Outcome {
         operation: Some(done.operation.as_str()),
         backup: Some(&backup),
@@ -161,7 +163,7 @@ pub(super) fn go_on(
         migrate::carry_on(&mut operation, &migration, watch, &mut |stage| tell(then, stage)).await
     });
     let done = done.map_err(|error| clash::explained(then, error))?;
-    reported(then, args, &command, &done, &told(&done))?;
+    reported(then, args, &command, &done)?;
     then.say_document(&command, &then.lines(&plan), Some(&done.operation), &done.left)
 }
 
@@ -285,9 +287,7 @@ fn copies(then: &Context) -> Result<Vec<(crate::plan::Place, &CopySpec)>> {
 
 fn foreseen(then: &Context, values: &Values, stores: &Stores) -> Result<Foreseen> {
     let (manifest, spec, copies) = (&then.project()?.manifest, then.environment()?, copies(then)?);
-    let foreseen =
-        then.wait_for(async { Ok(migrate::foresee((manifest, spec), &copies, values, stores).await?) })?;
-    Ok(foreseen)
+    then.wait_for(async { Ok(migrate::foresee((manifest, spec), &copies, values, stores).await?) })
 }
 
 /// Refuses what would change what a container sees, or what others hold where the values are to be.
@@ -355,22 +355,9 @@ fn can_be_canary(then: &Context, canary: &Address, values: &Values) -> Result<()
         .into())
 }
 
-/// What was left alone.
-fn told(done: &Done) -> Vec<String> {
-    done.left.iter().map(|(place, address)| format!("{place} {address}")).collect()
-}
-
 /// Writes the report, and says what was done.
-fn reported(
-    then: &Context,
-    args: &MigrateArgs,
-    command: &str,
-    done: &Done,
-    left: &[String],
-) -> Result<String> {
-    if !left.is_empty() {
-        then.ui.warning(&format!("changed by somebody else, and left as it is: {}", left.join(", ")));
-    }
+fn reported(then: &Context, args: &MigrateArgs, command: &str, done: &Done) -> Result<String> {
+    then.warn_of_left(&done.left);
     let file = report::write(then, &done.operation, args.report.as_deref())?;
     then.ui.note(&format!("the report of it is {}", shown(&file)));
     then.ui.note(&format!(

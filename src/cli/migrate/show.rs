@@ -30,6 +30,7 @@ pub(super) struct Shown<'a> {
     pub(super) plan: &'a Plan,
     pub(super) values: &'a Values,
     pub(super) canary: Option<&'a Address>,
+    pub(super) stores: &'a Stores,
 }
 
 /// The whole plan.
@@ -37,7 +38,7 @@ pub(super) fn text(then: &Context, command: &str, shown: &Shown<'_>) -> Result<S
     let mut text = format!("{command}\n{}", then.caller_line(shown.plan)?);
     text.push_str("secret or plain as the manifest says, where no other reason is given:\n");
     variables(then, shown.decision, &shown.foreseen.copies, &mut text);
-    places(then, shown, &mut text)?;
+    places(then, shown, &mut text);
     surprises(then, shown, &mut text);
     manifest(then, shown.plan, &mut text)?;
     price(then, shown.values, shown.plan, &mut text)?;
@@ -100,15 +101,14 @@ fn variables(then: &Context, decision: &Decision, copies: &Plan, text: &mut Stri
 }
 
 /// What is written where, by unit.
-fn places(then: &Context, all: &Shown<'_>, text: &mut String) -> Result<()> {
-    let stores = then.stores()?;
+fn places(then: &Context, all: &Shown<'_>, text: &mut String) {
     let writes: Vec<&crate::plan::Write> =
         all.foreseen.home.writes.iter().chain(&all.foreseen.copies.writes).collect();
     let mut told = BTreeSet::new();
     for (index, write) in writes.iter().enumerate() {
         if index == 0 || writes[index - 1].place != write.place {
-            let location = stores.get(&write.place).map(|store| store.location()).unwrap_or_default();
-            let _ = writeln!(text, "{}", shown(&location));
+            let location = all.stores.get(&write.place).map(|store| store.location());
+            let _ = writeln!(text, "{}", shown(&location.unwrap_or_default()));
             if let Some((_, condition)) =
                 all.looked.conditions.iter().find(|(place, _)| *place == write.place)
             {
@@ -129,7 +129,6 @@ fn places(then: &Context, all: &Shown<'_>, text: &mut String) -> Result<()> {
             let _ = writeln!(text, "  {} {}", then.ui.toned(Tone::Notable, "!"), shown(note));
         }
     }
-    Ok(())
 }
 
 /// What nobody would see from the units alone: values of others that go, variables that come, the canary.
