@@ -106,7 +106,8 @@ impl Side {
     fn may_hold(&self, manifest: &Manifest, address: &Address) -> bool {
         let Some(selection) = &self.takes else { return true };
         let group = manifest.group(address.group.as_str());
-        selection.takes(address) && group.is_ok_and(GroupSpec::reaches_environments)
+        let stands_in = manifest.key(address).is_some_and(|key| key.stands_for.is_some());
+        !stands_in && selection.takes(address) && group.is_ok_and(GroupSpec::reaches_environments)
     }
 }
 
@@ -142,6 +143,10 @@ fn of_home(ctx: &Context) -> Result<Side> {
             (snapshot.entries.contains_key(&address), manifest.value_of(environment, &snapshot, &address))
         {
             snapshot.entries.insert(address, Entry::of(value));
+        } else if let Some(slot) = manifest.refers_through(environment, &address, &snapshot) {
+            // What refers to the slot has this value.
+            let arn = snapshot.entries[&slot].arn.clone();
+            snapshot.entries.entry(address).and_modify(|entry| entry.arn = arn);
         }
     }
     Ok(Side { location: ctx.home()?.location(), snapshot, takes: None })

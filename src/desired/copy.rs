@@ -67,10 +67,13 @@ pub fn copy(view: &View<'_>, spec: &CopySpec) -> Result<Desired, CopyError> {
             continue;
         }
         let entry = home.entries.get(&address);
-        match entry.and_then(|entry| Some((entry, entry.arn.as_ref()?))) {
-            Some((entry, _)) if !entry.held.value().is_some_and(|held| held.same_as(&variable.value)) => {
-                stale.push(address);
-            }
+        if entry.is_some_and(|entry| !entry.held.value().is_some_and(|held| held.same_as(&variable.value))) {
+            stale.push(address);
+            continue;
+        }
+        let slot = manifest.refers_through(environment, &address, home);
+        let slot = slot.and_then(|slot| home.entries.get(&slot)).filter(|slot| slot.arn.is_some());
+        match slot.or(entry).and_then(|entry| Some((entry, entry.arn.as_ref()?))) {
             Some((entry, arn)) => {
                 // A parameter that was deleted and made again begins with version 1, at another time.
                 let version = entry.version.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -213,5 +216,73 @@ keys.ROOT = {{ secret = true }}
         );
         let absent = told("references = [\"CC\"]", "app/CC");
         assert_eq!((absent[0].1.as_str(), absent[1].1.as_str()), ("absent", "absent"));
+    }
+
+    const ALTERNATING: &str = r#"
+version = 1
+project.name = "demo"
+[environments.prod]
+home = "ssm"
+region = "us-east-1"
+copies.web = { kind = "beanstalk", application = "demo", environment = "demo-prod", secrets = "reference" }
+[groups.db.keys]
+USER = {}
+PASSWORD = { secret = true }
+URL = { derive = "postgres://{USER}:{PASSWORD}@h/d" }
+[rotate.db]
+kind = "postgres"
+host = "USER"
+database = "USER"
+user = "USER"
+password = "PASSWORD"
+"#;
+
+    /// What the copy gets for the password, and the revision, by what home holds (each value with its version).
+    fn alternating(held: &[(&str, &str, &str)]) -> (String, String) {
+        let manifest = Manifest::parse("f", ALTERNATING).unwrap_or_else(|error| panic!("{error}"));
+        let entry = |key: &str, value: &str, version: &str| Entry {
+            version: Some(Version(version.to_owned())),
+            arn: Some(format!("arn:{key}")),
+            ..Entry::of(Secret::new(value.to_owned()).unwrap())
+        };
+        let url = |held: &[(&str, &str, &str)]| {
+            let value = |key| held.iter().find(|(name, ..)| *name == key).unwrap().1;
+            format!("postgres://{}:{}@h/d", value("USER"), value("PASSWORD"))
+        };
+        let url = url(held);
+        let held = held.iter().copied().chain([("URL", url.as_str(), "1")]);
+        let entries = held
+            .map(|(key, value, version)| (format!("db/{key}").parse().unwrap(), entry(key, value, version)));
+        let told = told(&manifest, &Snapshot { entries: entries.collect(), ..Snapshot::default() });
+        let of = |address: &str| told.iter().find(|(at, _)| at == address).unwrap().1.clone();
+        assert_eq!(told.len(), 4, "a slot is sent nowhere: {told:?}");
+        assert_eq!(of("db/URL"), "-> arn:URL", "one value, which does not tear");
+        (of("db/PASSWORD"), of("_strongroom/REVISION"))
+    }
+
+    #[test]
+    fn a_password_that_alternates_is_referred_to_at_its_slot_and_the_revision_is_of_that_alone() {
+        let user = ("USER", "app", "1");
+        let (own, _) = alternating(&[user, ("PASSWORD", "one", "1")]);
+        assert_eq!(own, "-> arn:PASSWORD", "not set up yet");
+        let (a, first) = alternating(&[user, ("PASSWORD", "one", "1"), ("PASSWORD_A", "one", "1")]);
+        assert_eq!(a, "-> arn:PASSWORD_A");
+        let staged = [user, ("PASSWORD", "one", "9"), ("PASSWORD_A", "one", "1"), ("PASSWORD_B", "two", "1")];
+        assert_eq!(alternating(&staged), (a.clone(), first.clone()), "what is staged changes nothing");
+        let mut again = staged;
+        again[2].2 = "2";
+        assert_ne!(alternating(&again).1, first, "another version of the slot");
+        let published = [
+            ("USER", "app_b", "2"),
+            ("PASSWORD", "two", "2"),
+            ("PASSWORD_A", "one", "1"),
+            ("PASSWORD_B", "two", "1"),
+        ];
+        let (b, second) = alternating(&published);
+        assert_eq!(b, "-> arn:PASSWORD_B");
+        assert_ne!(second, first);
+        let mut by_hand = published;
+        by_hand[1].1 = "by-hand";
+        assert_eq!(alternating(&by_hand).0, "-> arn:PASSWORD");
     }
 }

@@ -20,6 +20,7 @@ mod reserved;
 mod resolve;
 mod schema;
 mod shape;
+mod slots;
 mod source;
 mod template;
 mod variables;

@@ -59,6 +59,14 @@ impl Place {
         }
     }
 
+    /// Whether a value there has a name by which Beanstalk can refer to it.
+    pub fn can_be_referred_to(&self) -> bool {
+        match self {
+            Place::Ssm | Place::SecretsManager => true,
+            Place::Vault | Place::Memory | Place::Beanstalk { .. } => false,
+        }
+    }
+
     /// Whether a secret that is derived is stored there, so that others can refer to it. A vault stands beside the
     /// manifest that says how to derive it.
     pub fn stores_derived_secrets(&self) -> bool {
@@ -237,6 +245,9 @@ pub struct KeySpec {
     pub environments: Vec<name::Environment>,
     /// Tags on what is created for it, beside the environment's.
     pub tags: BTreeMap<String, String>,
+    /// The key of the same group in whose place others refer to this one, as long as both hold the same value. Such a
+    /// key is declared by a rotation; it is sent nowhere itself.
+    pub stands_for: Option<name::Key>,
     /// The line that declares it.
     pub line: usize,
     pub(super) origin: Origin,

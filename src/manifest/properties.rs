@@ -15,9 +15,11 @@ impl Manifest {
         address: &Address,
     ) -> Option<Key> {
         let group = self.groups.get(&address.group)?;
+        let key = self.key(address)?;
         let goes = group.environments.contains(environment)
             && group.reaches_environments()
-            && self.key(address)?.environments.contains(environment)
+            && key.environments.contains(environment)
+            && key.stands_for.is_none()
             && selection.takes(address);
         let name = if goes { self.variable_name(environment, group, address).ok()? } else { return None };
         Some(selection.rename.get(&name).cloned().unwrap_or(name))

@@ -133,7 +133,9 @@ impl Manifest {
         let mut taken: BTreeMap<Key, Address> = BTreeMap::new();
         for group in self.groups_in(environment).filter(|group| group.reaches_environments()) {
             for instance in self.instances(group, instances) {
-                for key in group.keys.values().filter(|key| key.environments.contains(environment)) {
+                let sent =
+                    |key: &&KeySpec| key.environments.contains(environment) && key.stands_for.is_none();
+                for key in group.keys.values().filter(sent) {
                     let address = address(group, instance, key);
                     if !selection.takes(&address) {
                         continue;

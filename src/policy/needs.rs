@@ -34,7 +34,7 @@ pub(super) struct Needs<'a> {
     /// The groups, in home.
     pub(super) groups: BTreeMap<&'a Group, Access>,
     /// The groups of which these values alone are needed.
-    pub(super) only: BTreeMap<&'a Group, BTreeSet<&'a Address>>,
+    pub(super) only: BTreeMap<&'a Group, BTreeSet<Address>>,
     /// The Beanstalk environments, and whether they are updated.
     pub(super) copies: Vec<(&'a CopySpec, Updates)>,
     /// What strongroom keeps for itself in home.
@@ -112,7 +112,13 @@ fn of_instance<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> 
         let referred =
             environment.copies.values().filter(taken).any(|copy| copy.secrets == Secrets::Reference);
         let listed = environment.copies.values().flat_map(|copy| &copy.references);
-        let listed: BTreeSet<&Address> = listed.filter(|address| address.group == group.name).collect();
+        let listed = listed.filter(|address| address.group == group.name);
+        // An instance may start while another slot than the deployed one is in use: it may read both.
+        let led_to = |address: &Address| {
+            let slots = manifest.slot_addresses(&environment.name, address);
+            [address.clone()].into_iter().chain(slots.into_iter().flat_map(<[Address; 2]>::from))
+        };
+        let listed: BTreeSet<Address> = listed.flat_map(led_to).collect();
         let own = group.instances == InstancesSpec::Discovered
             && !environment.copies.values().any(|copy| taken(&copy));
         let access = match (renewed.contains(&&group.name), own, referred) {

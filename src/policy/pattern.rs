@@ -102,7 +102,7 @@ pub(super) fn each_name(
 pub(super) fn listed_names(
     manifest: &Manifest,
     environment: &EnvironmentSpec,
-    only: &BTreeSet<&Address>,
+    only: &BTreeSet<Address>,
 ) -> BTreeSet<String> {
     let name = |address: &Address| match environment.home {
         Place::Ssm => manifest.ssm_name(&environment.name, address),

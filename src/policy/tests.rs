@@ -130,12 +130,16 @@ fn an_instance_needs_nothing_for_values_that_beanstalk_holds_itself() {
 
 #[test]
 fn an_instance_resolves_exactly_what_a_list_of_references_names() {
-    let list = "secrets = \"value\"\nreferences = [\"database/DB_USER\", \"DB_PASSWORD\"]";
-    let text = SHOP.replace("secrets = \"reference\"", list);
-    let answer = ask(&text, "prod", Bearer::Instance);
-    let read = ["shop/prod/database/DB_PASSWORD", "shop/prod/database/DB_USER", "shop/xero/*"];
+    let list = |keys: &str| {
+        let text = SHOP.replace("secrets = \"reference\"", "secrets = \"value\"\nreferences = [KEYS]");
+        ask(&text.replace("KEYS", keys), "prod", Bearer::Instance)
+    };
+    let answer = list("\"database/DB_USER\", \"SECRET_KEY\"");
+    let read = ["shop/prod/app/SECRET_KEY", "shop/prod/database/DB_USER", "shop/xero/*"];
     assert_eq!(parameters(&answer, "ssm:GetParameter"), read);
     assert!(answer.remarks.contains(&Remark::ResolvesReferences));
+    let slots = ["", "_A", "_B"].map(|slot| format!("shop/prod/database/DB_PASSWORD{slot}"));
+    assert_eq!(parameters(&list("\"DB_PASSWORD\""), "ssm:GetParameter")[..3], slots);
 
     let text = documents().replace("secrets = \"reference\"", "references = [\"SECRET_KEY\"]");
     let read = &allowed(&ask(&text, "prod", Bearer::Instance))["secretsmanager:GetSecretValue"];

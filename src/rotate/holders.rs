@@ -72,8 +72,8 @@ impl Holders<'_> {
     }
 
     fn refers(&self, spec: &CopySpec, address: &Address) -> bool {
-        let secret = self.manifest.key(address).is_some_and(|key| key.secret);
-        spec.selection.takes(address) && spec.refers_to(address, secret)
+        let key = self.manifest.key(address).filter(|key| key.stands_for.is_none());
+        key.is_some_and(|key| spec.selection.takes(address) && spec.refers_to(address, key.secret))
     }
 
     /// Whether home and every copy hold these values already.

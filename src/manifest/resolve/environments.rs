@@ -133,12 +133,8 @@ impl Resolver<'_> {
         manifest: &Manifest,
     ) -> Vec<name::Address> {
         let home = &manifest.environments[environment].home;
-        let refers = match home {
-            Place::Ssm | Place::SecretsManager => true,
-            Place::Vault | Place::Memory | Place::Beanstalk { .. } => false,
-        };
         let list = step(trail, "references");
-        if !refers {
+        if !home.can_be_referred_to() {
             let message = format!("nothing can refer to a value in {home}");
             let told = "references are to values in `ssm` or `secretsmanager`";
             if secrets == Secrets::Reference {

@@ -245,6 +245,7 @@ impl Resolver<'_> {
             parameter_type: written.parameter_type.unwrap_or_default(),
             environments,
             tags: written.tags.clone().into_iter().collect(),
+            stands_for: None,
             line: self.source.line(trail),
             origin,
         }

@@ -8,6 +8,7 @@ mod derived;
 mod environments;
 mod groups;
 mod rotations;
+mod slots;
 mod targets;
 
 use crate::manifest::address::UnknownName;
@@ -77,6 +78,7 @@ impl Resolver<'_> {
         self.copies(written, &mut manifest);
         manifest.renders = self.renders(&written.render, &manifest);
         manifest.rotations = self.rotations(&written.rotate, &manifest);
+        self.slots(&mut manifest);
         // What clashes is asked of a manifest that is right so far; on another one it would only repeat.
         if self.findings.is_empty() {
             self.clashes(&manifest);
