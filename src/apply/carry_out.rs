@@ -10,6 +10,7 @@ use crate::name::Address;
 use crate::plan::{Change, Place, Plan, Want, Write};
 use crate::snapshot::{Snapshot, Unit, Version};
 use crate::store::{Applied, ErrorKind, OperationId, Store, StoreError, Stores};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -60,12 +61,14 @@ pub struct Done {
     pub changes: usize,
     /// Addresses that somebody else had changed meanwhile, and that were left as they are.
     pub left: Vec<(Place, Address)>,
+    /// Until when it waits, where it has something left to do after that.
+    pub soaking: Option<Timestamp>,
 }
 
 impl Done {
     pub(super) fn of(operation: &Operation) -> Done {
         let changes = operation.writes().iter().map(|write| write.changes.len()).sum();
-        Done { operation: operation.id().clone(), changes, left: Vec::new() }
+        Done { operation: operation.id().clone(), changes, left: Vec::new(), soaking: None }
     }
 }
 
@@ -251,7 +254,7 @@ pub(super) async fn remaining(operation: &mut Operation, stores: &Stores) -> Res
         let write = &operation.writes()[index];
         compare(write, &seen[&write.place]).pending
     });
-    Ok(Plan { writes: writes.collect() })
+    Ok(Plan { writes: writes.collect(), lasting: false })
 }
 
 /// Reads every address of these writes back: what a later write made of it is what must be there.

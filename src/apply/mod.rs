@@ -95,6 +95,21 @@ pub enum ApplyError {
         /// What to type.
         command: String,
     },
+    /// A server chose its values, and takes the ones from before no more.
+    #[error("operation {operation} cannot be taken back: what was there before is not accepted any more")]
+    Lasting {
+        /// The operation.
+        operation: OperationId,
+    },
+    /// Only a person can do what is next, and nothing is left to go on with: what it did so far stands.
+    #[error("operation {operation} has ended here")]
+    GivenUp {
+        /// The operation.
+        operation: OperationId,
+        /// What is to be done, and where.
+        #[source]
+        source: Box<StoreError>,
+    },
     /// Everything was written, and reading back shows something else.
     #[error("operation {operation} is written, but reading it back shows something else at {}", list(.addresses))]
     NotVerified {
@@ -234,6 +249,11 @@ pub fn finish(operation: &mut Operation) -> Result<Done, ApplyError> {
 /// The same, where these addresses were left as somebody else has them.
 pub fn finish_leaving(operation: &mut Operation, left: Vec<(Place, Address)>) -> Result<Done, ApplyError> {
     carry_out::finish(operation, left)
+}
+
+/// What is done so far of an operation that waits until then, and is left open.
+pub fn paused(operation: &Operation, left: Vec<(Place, Address)>, until: jiff::Timestamp) -> Done {
+    Done { left, soaking: Some(until), ..Done::of(operation) }
 }
 
 /// Finishes an operation that stopped midway. Where somebody else changed an address of it meanwhile, nothing is written

@@ -66,7 +66,7 @@ fn refuse_later(journal: &Journal, original: &Operation) -> Result<(), ApplyErro
     let all = journal.list()?;
     let Some(own) = all.iter().position(|summary| summary.id == *original.id()) else { return Ok(()) };
     let rests = |later: &&Summary| {
-        let stands = matches!(later.standing, Standing::Done | Standing::Unfinished);
+        let stands = matches!(later.standing, Standing::Done | Standing::Unfinished | Standing::Soaking(_));
         stands
             && later.undoes.is_none()
             && later.targets.iter().any(|target| all[own].targets.contains(target) && manifest(target))
@@ -90,7 +90,11 @@ pub async fn plan_undo(
 ) -> Result<Undo, ApplyError> {
     let mut original = journal.open(id)?;
     if let (Some(command), true) = (original.goes_on(), original.has_effects()) {
-        return Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() });
+        let (operation, command) = (id.clone(), command.to_owned());
+        return Err(match original.ending() {
+            None => ApplyError::GoesOn { operation, command },
+            Some(_) => ApplyError::Lasting { operation },
+        });
     }
     quieten(&mut original, stores, &mut |_| ()).await?;
     refuse_later(journal, &original)?;
@@ -147,11 +151,11 @@ pub async fn undo(
 ) -> Result<Done, ApplyError> {
     if undo.plan.is_empty() && !undo.left.is_empty() {
         // All of it is somebody else's by now: nothing was taken back, and nothing is said to have been.
-        return Ok(Done { operation: undo.original.id().clone(), changes: 0, left: undo.left });
+        return Ok(Done { changes: 0, left: undo.left, ..Done::of(&undo.original) });
     }
     if undo.plan.is_empty() {
         undo.original.record(Step::Ended { ending: Ending::Undone, reason: None })?;
-        return Ok(Done { operation: undo.original.id().clone(), changes: 0, left: undo.left });
+        return Ok(Done { changes: 0, left: undo.left, ..Done::of(&undo.original) });
     }
     refuse_overlap(journal, &undo.plan, stores)?;
     let command = format!("undo {}", undo.original.id());
@@ -172,7 +176,7 @@ pub async fn undo(
 fn pasts(original: &Operation, stores: &Stores) -> Result<Vec<PlacePasts>, ApplyError> {
     let mut places: Vec<PlacePasts> = Vec::new();
     for (index, write) in original.writes().iter().enumerate() {
-        if !original.may_have_written(index) {
+        if !original.may_have_written(index) || original.is_lasting(index) {
             continue;
         }
         super::carry_out::store_of(original, index, stores)?;

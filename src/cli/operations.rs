@@ -89,6 +89,7 @@ impl Row {
             Standing::Damaged(_) => ("damaged", None),
             Standing::Running => ("running", None),
             Standing::Unfinished => ("unfinished", None),
+            Standing::Soaking(_) => ("waiting", None),
             Standing::Done => ("done", None),
             Standing::Nothing => ("changed nothing", None),
             Standing::Undone(by) => ("undone", Some(by.to_string())),
@@ -132,7 +133,7 @@ impl Row {
     fn tone(&self) -> Tone {
         match self.state {
             "unfinished" | "damaged" => Tone::Bad,
-            "running" => Tone::Notable,
+            "running" | "waiting" => Tone::Notable,
             "done" => Tone::Good,
             _ => Tone::Faint,
         }
@@ -208,7 +209,7 @@ pub(super) fn resume(ctx: &mut Context, args: &ResumeArgs) -> Result<Exit> {
 
 fn resume_one(ctx: &Context, journal: &Journal, summary: &Summary, skip_changed: bool) -> Result<Exit> {
     match &summary.standing {
-        Standing::Unfinished | Standing::Running => {}
+        Standing::Unfinished | Standing::Running | Standing::Soaking(_) => {}
         Standing::Done | Standing::Nothing => {
             ctx.ui.note(&format!("{} is not unfinished; nothing to resume", summary.id));
             return Ok(Exit::Done);
@@ -264,7 +265,11 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
             ctx.ui.note(&format!("{} was undone by {by} already", summary.id));
             return Ok(Exit::Done);
         }
-        Standing::Running | Standing::Unfinished | Standing::Done | Standing::Nothing => {}
+        Standing::Running
+        | Standing::Unfinished
+        | Standing::Soaking(_)
+        | Standing::Done
+        | Standing::Nothing => {}
     }
     let stores = ctx.stores()?;
     let undo =
@@ -305,13 +310,23 @@ pub(super) fn none_midway(ctx: &Context) -> Result<()> {
         .into())
 }
 
+/// The operation of a command that waits, with the time when it goes on.
+pub(super) fn waiting(ctx: &Context, command: &str) -> Result<Option<(Summary, jiff::Timestamp)>> {
+    let waits = |one: &Summary| matches!(one.standing, Standing::Soaking(_)) && one.command == command;
+    let found = newest(ctx, &ctx.journal()?, waits)?;
+    Ok(found.and_then(|one| match one.standing {
+        Standing::Soaking(until) => Some((one, until)),
+        _ => None,
+    }))
+}
+
 fn is_unfinished(summary: &Summary) -> bool {
     summary.standing == Standing::Unfinished
 }
 
 fn can_be_undone(summary: &Summary) -> bool {
-    let stands = matches!(summary.standing, Standing::Done | Standing::Unfinished);
-    stands && summary.touched && summary.undoes.is_none()
+    let stands = matches!(summary.standing, Standing::Done | Standing::Unfinished | Standing::Soaking(_));
+    stands && summary.touched && summary.undoes.is_none() && !summary.lasting
 }
 
 /// The newest operation of those that could be meant: one of another checkout's vault, which shares the project's name,

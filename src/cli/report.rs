@@ -15,7 +15,7 @@ use anyhow::Error;
 use std::process::ExitCode;
 
 /// Exit codes are API: their numbers never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Exit {
     /// Done, or nothing was to be done.
@@ -34,6 +34,8 @@ pub(super) enum Exit {
     Conflict = 6,
     /// Stopped midway or not verified; the journal is kept and `strongroom resume` goes on.
     Midway = 7,
+    /// Only a person can do what is next.
+    Person = 8,
     /// A lease is held, or an environment is updating.
     Busy = 9,
     /// As shells say it: `exec` found the command and may not run it.
@@ -230,6 +232,13 @@ fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
             }
             (Exit::Conflict, hints)
         }
+        ApplyError::Stopped { operation, source, .. } if source.kind == ErrorKind::Person => {
+            (Exit::Person, vec![format!("`strongroom resume {operation}` goes on after that")])
+        }
+        ApplyError::GivenUp { .. } => return None,
+        ApplyError::Lasting { .. } => {
+            (Exit::Failed, vec!["what is needed now is another rotation, not the old value".to_owned()])
+        }
         ApplyError::Stopped { operation, .. } | ApplyError::NotVerified { operation, .. } => {
             (Exit::Midway, vec![go_on(operation)])
         }
@@ -262,6 +271,7 @@ fn of_store(error: &StoreError) -> Exit {
         ErrorKind::Denied => Exit::Denied,
         ErrorKind::Conflict => Exit::Conflict,
         ErrorKind::Busy => Exit::Busy,
+        ErrorKind::Person => Exit::Person,
         ErrorKind::Transient
         | ErrorKind::RolledBack
         | ErrorKind::Invalid

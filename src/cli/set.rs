@@ -68,7 +68,7 @@ pub(super) fn run(ctx: &mut Context, args: &SetArgs) -> Result<Exit> {
     let desired = Desired::from([(address.clone(), Want::value(value))]);
     let exit = ctx.change(&format!("set {address}"), &desired)?;
     if !ctx.dry_run() {
-        remind(ctx, &address)?;
+        remind(ctx, [&address])?;
     }
     Ok(exit)
 }
@@ -108,11 +108,14 @@ fn from_stdin() -> Result<Secret> {
 }
 
 /// Names what still has the old value: files that were rendered from it.
-fn remind(ctx: &Context, address: &Address) -> Result<()> {
+pub(super) fn remind<'a>(ctx: &Context, addresses: impl IntoIterator<Item = &'a Address>) -> Result<()> {
     let (project, environment) = (ctx.project()?, ctx.environment()?);
+    let addresses: Vec<&Address> = addresses.into_iter().collect();
     let stale = project.manifest.renders().filter(|spec| {
         spec.environments.contains(&environment.name)
-            && takes(&project.manifest, &environment.name, &spec.selection, address)
+            && addresses
+                .iter()
+                .any(|address| takes(&project.manifest, &environment.name, &spec.selection, address))
             && project.folder.join(spec.file_in(&project.manifest, &environment.name)).exists()
     });
     let stale: Vec<&str> = stale.map(|spec| spec.name.as_str()).collect();

@@ -4,7 +4,7 @@
 use super::comes_back::list;
 use super::finding::Finding;
 use crate::manifest::{CopySpec, EnvironmentSpec, Instances, Manifest, ValueSource, VariableName};
-use crate::rotate::renewed;
+use crate::rotate::renews;
 use crate::store::{Condition, Saved, SavedConfiguration};
 
 /// The variables of a copy that go there by reference.
@@ -121,7 +121,7 @@ fn new_values(left: &Leftovers<'_>) -> String {
     for VariableName { address, .. } in left.variables {
         let Some(ValueSource::Home) = manifest.source(&environment.name, address) else { continue };
         let mut all = manifest.rotations().filter(|spec| spec.environments.contains(&environment.name));
-        match all.find(|spec| renewed(&spec.kind).contains(address)) {
+        match all.find(|spec| renews(&spec.kind, address)) {
             Some(spec) if rotations.contains(&spec.name.as_str()) => {}
             Some(spec) => rotations.push(&spec.name),
             None if manifest.key(address).is_some_and(|key| key.generate.is_some()) => {

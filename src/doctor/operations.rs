@@ -38,6 +38,7 @@ mod tests {
             done: 1,
             total: 2,
             touched: true,
+            lasting: false,
             standing,
         };
         let told =

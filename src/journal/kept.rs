@@ -2,7 +2,7 @@
 //! servers that chose a value themselves, sealed the moment they come; the manifest that is to be left behind.
 
 use super::operation::{Answer, CHOSEN, MANIFEST, MANIFEST_BEFORE, Operation};
-use super::{JournalError, Step};
+use super::{Acted, JournalError, Step};
 use crate::document::{Document, Kind, Record, Section, State};
 use crate::durable;
 use crate::name::Address;
@@ -16,9 +16,13 @@ use std::path::PathBuf;
 const NOWHERE: &str = "chosen";
 
 impl Operation {
-    /// Seals the values that were chosen; they are on disk and have been opened again when this returns. Once they are,
-    /// others are never chosen in the same operation.
-    pub fn keep_chosen(&mut self, values: &BTreeMap<Address, Secret>) -> Result<(), JournalError> {
+    /// Seals the values that were chosen, and writes down what was settled with them (no value); they are on disk and have
+    /// been opened again when this returns. Once they are, others are never chosen in the same operation.
+    pub fn keep_chosen(
+        &mut self,
+        values: &BTreeMap<Address, Secret>,
+        facts: &BTreeMap<String, String>,
+    ) -> Result<(), JournalError> {
         let record = |value: &Secret| Record { entry: Some(Entry::of(value.clone())), ..Record::default() };
         let records = values.iter().map(|(address, value)| (address.clone(), record(value)));
         let (project, environment) = self.names().clone();
@@ -31,7 +35,10 @@ impl Operation {
             sections: vec![Section::new(NOWHERE, State::After, records.collect())],
         };
         self.keep(&self.path_of(CHOSEN), &document.to_json())?;
-        self.record(Step::Chosen { addresses: values.keys().map(ToString::to_string).collect() })
+        self.record(Step::Chosen {
+            addresses: values.keys().map(ToString::to_string).collect(),
+            facts: facts.clone(),
+        })
     }
 
     /// The values that were chosen, if any were.
@@ -49,6 +56,21 @@ impl Operation {
             Some((address.clone(), value))
         };
         Ok(Some(section.records.iter().filter_map(value).collect()))
+    }
+
+    /// Each effect that it has begun, in order.
+    pub fn acted(&self) -> &[Acted] {
+        &self.progress().acted
+    }
+
+    /// What was settled when its values were chosen, by name.
+    pub fn facts(&self) -> &BTreeMap<String, String> {
+        &self.progress().facts
+    }
+
+    /// Whether it has called, or was about to call, a server that chooses a value itself: that cannot be taken back.
+    pub fn has_effects(&self) -> bool {
+        self.progress().minting
     }
 
     /// Keeps the manifest that knows the operation's places, where it leaves another one behind than it found. No value

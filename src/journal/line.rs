@@ -10,6 +10,7 @@ use crate::snapshot::{Unit, Version};
 use crate::store::{Applied, OperationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) const FORMAT: &str = "strongroom/journal";
@@ -64,6 +65,9 @@ pub enum Step {
     Chosen {
         /// Whose.
         addresses: Vec<String>,
+        /// What else was settled with them, for whoever goes on: no value is in it.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        facts: BTreeMap<String, String>,
     },
     /// A plan is sealed and was opened again; its writes follow those of the plans before.
     Planned {
@@ -127,6 +131,24 @@ pub enum Step {
         /// The name of the effect.
         name: String,
     },
+    /// The next thing is an effect on what the values are for: a role's password, a program.
+    Acting {
+        /// The name of the effect.
+        effect: String,
+    },
+    /// What became of an effect.
+    Acted {
+        /// The name of the effect.
+        effect: String,
+        /// In the rotation's own words; no value is in it.
+        outcome: String,
+    },
+    /// Nothing is to be done until then, and whoever waits holds nothing.
+    Soaking {
+        /// Until when.
+        #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
+        until: Timestamp,
+    },
     /// The last line.
     Ended {
         /// How.
@@ -164,6 +186,9 @@ pub struct PlannedWrite {
     /// The addresses.
     #[serde(serialize_with = "addresses_as_text", deserialize_with = "addresses_from_text")]
     pub addresses: Vec<Address>,
+    /// Whether an undo leaves it: what it was written for knows it already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lasting: bool,
 }
 
 impl PlannedWrite {
@@ -176,6 +201,17 @@ impl PlannedWrite {
     }
 }
 
+/// One effect of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acted {
+    /// Its name.
+    pub effect: String,
+    /// When it was begun.
+    pub at: Timestamp,
+    /// What became of it, and when that was written down; `None` where the process died in it.
+    pub outcome: Option<(String, Timestamp)>,
+}
+
 /// What the lines add up to.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -186,6 +222,10 @@ pub(super) struct Progress {
     before_call: Vec<WriteStanding>,
     pub(super) minted: Vec<String>,
     pub(super) minting: bool,
+    /// Each effect, with what became of it where that is known.
+    pub(super) acted: Vec<Acted>,
+    pub(super) facts: BTreeMap<String, String>,
+    pub(super) soaking: Option<Timestamp>,
     pub(super) ending: Option<Ending>,
 }
 
@@ -206,14 +246,16 @@ impl Progress {
     pub(super) fn of(lines: &[Line]) -> Progress {
         let mut progress = Progress::default();
         for line in lines {
-            progress.add(&line.step);
+            progress.add(line);
         }
         progress
     }
 
-    pub(super) fn add(&mut self, step: &Step) {
+    pub(super) fn add(&mut self, Line { at, step }: &Line) {
+        self.soaking = None;
         match step {
-            Step::Begun { .. } | Step::BackedUp { .. } | Step::Checked { .. } | Step::Chosen { .. } => {}
+            Step::Begun { .. } | Step::BackedUp { .. } | Step::Checked { .. } => {}
+            Step::Chosen { facts, .. } => self.facts.extend(facts.clone()),
             Step::Planned { plan, writes } => {
                 self.plans = *plan;
                 self.standings.extend(writes.iter().map(|_| WriteStanding::Untouched));
@@ -247,9 +289,27 @@ impl Progress {
                 self.stand(*write, WriteStanding::Applied(applied));
             }
             Step::Settled { write } => self.stand(*write, WriteStanding::Settled),
-            Step::Minting { .. } => self.minting = true,
-            Step::Minted { name } => self.minted.push(name.clone()),
+            Step::Minting { name } => {
+                self.minting = true;
+                self.acted.push(Acted { effect: name.clone(), at: *at, outcome: None });
+            }
+            Step::Minted { name } => {
+                self.minted.push(name.clone());
+                self.became(name, "minted", *at);
+            }
+            Step::Acting { effect } => {
+                self.acted.push(Acted { effect: effect.clone(), at: *at, outcome: None });
+            }
+            Step::Acted { effect, outcome } => self.became(effect, outcome, *at),
+            Step::Soaking { until } => self.soaking = Some(*until),
             Step::Ended { ending, .. } => self.ending = Some(*ending),
+        }
+    }
+
+    fn became(&mut self, effect: &str, outcome: &str, at: Timestamp) {
+        let last = self.acted.iter_mut().rev().find(|acted| acted.effect == effect);
+        if let Some(acted) = last {
+            acted.outcome = Some((outcome.to_owned(), at));
         }
     }
 
@@ -261,7 +321,12 @@ impl Progress {
 
     /// Whether something may be changed in the world: a write that was not refused, or an effect.
     pub(super) fn touched(&self) -> bool {
-        self.minting || self.standings.iter().any(|standing| *standing != WriteStanding::Untouched)
+        !self.acted.is_empty() || self.standings.iter().any(|standing| *standing != WriteStanding::Untouched)
+    }
+
+    /// Whether there is nothing that an undo could take back.
+    pub(super) fn lasting(&self) -> bool {
+        self.minting || (!self.writes.is_empty() && self.writes.iter().all(|write| write.lasting))
     }
 
     pub(super) fn settled(&self) -> usize {

@@ -20,7 +20,7 @@ mod kept;
 mod line;
 mod operation;
 
-pub use line::{Ending, Step};
+pub use line::{Acted, Ending, Step};
 pub(crate) use operation::name;
 pub use operation::{Answer, Operation};
 
@@ -135,6 +135,8 @@ pub struct Summary {
     pub total: usize,
     /// Whether something of it may be in the world: a write that was not refused, or an effect.
     pub touched: bool,
+    /// Whether an undo would leave all of it.
+    pub lasting: bool,
     /// How it stands.
     pub standing: Standing,
 }
@@ -174,6 +176,8 @@ pub enum Standing {
     Running,
     /// It stopped midway: it can be resumed or undone.
     Unfinished,
+    /// It waits until then, and then has something left to do; it is in nobody's way.
+    Soaking(Timestamp),
     /// It is complete and verified.
     Done,
     /// It ended without having changed anything.
@@ -250,14 +254,14 @@ impl Journal {
         for newer in (0..summaries.len()).rev() {
             let stands = matches!(
                 summaries[newer].standing,
-                Standing::Done | Standing::Unfinished | Standing::Running
+                Standing::Done | Standing::Unfinished | Standing::Running | Standing::Soaking(_)
             );
             let (Some(undone), true) = (summaries[newer].undoes.clone(), stands) else { continue };
             let by = summaries[newer].id.clone();
             let undone = summaries.iter_mut().find(|summary| summary.id == undone);
-            if let Some(undone) =
-                undone.filter(|summary| matches!(summary.standing, Standing::Done | Standing::Unfinished))
-            {
+            if let Some(undone) = undone.filter(|summary| {
+                matches!(summary.standing, Standing::Done | Standing::Unfinished | Standing::Soaking(_))
+            }) {
                 undone.standing = Standing::Undone(by);
             }
         }
@@ -319,7 +323,7 @@ impl Journal {
             Some(Ending::Undone) => Standing::Undone(id.clone()),
             None if running => Standing::Running,
             None if progress.writes.is_empty() && !progress.touched() => Standing::Nothing,
-            None => Standing::Unfinished,
+            None => progress.soaking.map_or(Standing::Unfinished, Standing::Soaking),
         };
         Ok(Some(Summary {
             id: id.clone(),
@@ -331,6 +335,7 @@ impl Journal {
             done: progress.settled(),
             total: progress.writes.len(),
             touched: progress.touched(),
+            lasting: progress.lasting(),
             standing,
         }))
     }
@@ -415,6 +420,7 @@ fn damaged(id: &OperationId, reason: String) -> Summary {
         done: 0,
         total: 0,
         touched: false,
+        lasting: false,
         standing: Standing::Damaged(reason),
     }
 }

@@ -266,6 +266,7 @@ impl Operation {
                 unit: write.unit.0.clone(),
                 base: write.base.as_ref().map(|base| base.0.clone()),
                 addresses: write.changes.iter().map(|change| change.address.clone()).collect(),
+                lasting: plan.lasting,
             })
             .collect();
         let locations: Vec<String> = writes.iter().map(|write| write.location.clone()).collect();
@@ -288,13 +289,13 @@ impl Operation {
             return Err(JournalError::io(&path, "written")(error));
         }
         self.lines.sync_data().map_err(JournalError::io(&path, "flushed"))?;
-        self.progress.add(&line.step);
+        self.progress.add(&line);
         Ok(())
     }
 
-    /// Whether it has called, or was about to call, a server that chooses a value itself: that cannot be taken back.
-    pub fn has_effects(&self) -> bool {
-        self.progress.minting
+    /// Whether an undo leaves this write.
+    pub fn is_lasting(&self, write: usize) -> bool {
+        self.progress.writes[write].lasting
     }
 
     /// Its folder, for whatever else is told about it.
@@ -332,11 +333,16 @@ impl Operation {
         }
     }
 
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     pub(super) fn names(&self) -> &(String, String) {
         &self.names
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    /// The time, by the clock of its journal.
+    pub fn now(&self) -> Timestamp {
         (self.clock)()
     }
 

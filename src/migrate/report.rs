@@ -170,7 +170,13 @@ impl Report<'_> {
                 Step::Ended { ending: Ending::Done, .. } => "done".to_owned(),
                 Step::Ended { ending: Ending::Nothing, .. } => "ended, and nothing was changed".to_owned(),
                 Step::Ended { ending: Ending::Undone, .. } => "ended, and was undone".to_owned(),
-                Step::Intent { .. } | Step::Chosen { .. } | Step::Minting { .. } | Step::Minted { .. } => {
+                Step::Intent { .. }
+                | Step::Chosen { .. }
+                | Step::Minting { .. }
+                | Step::Minted { .. }
+                | Step::Acting { .. }
+                | Step::Acted { .. }
+                | Step::Soaking { .. } => {
                     continue;
                 }
             };

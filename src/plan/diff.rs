@@ -22,7 +22,7 @@ pub fn diff(place: &str, desired: &Desired, seen: &Snapshot, unit_of: impl Fn(&A
         let base = seen.bases.get(&unit).cloned();
         Write { place: place.to_owned(), unit, base, changes, notes: Vec::new() }
     });
-    Plan { writes: writes.collect() }
+    Plan { writes: writes.collect(), lasting: false }
 }
 
 #[cfg(test)]

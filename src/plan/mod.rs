@@ -118,6 +118,8 @@ pub struct Write {
 pub struct Plan {
     /// The writes; a plan over several places has those of the first place first.
     pub writes: Vec<Write>,
+    /// Whether an undo of it leaves what it wrote: somebody beyond our places has learned the values, and knows no others.
+    pub lasting: bool,
 }
 
 impl Plan {

@@ -1,5 +1,6 @@
 //! When what is rotated was last changed, and when it is to be the next time: by the dates that home keeps.
 
+use crate::manifest::{Instances, RotationKind};
 use crate::name::Address;
 use crate::snapshot::Snapshot;
 use jiff::Timestamp;
@@ -32,6 +33,35 @@ impl Age {
             Age::Since(at) => at.checked_add(every).ok(),
             Age::Missing | Age::Unknown => None,
         }
+    }
+}
+
+/// The values whose dates tell when a declared rotation was made the last time.
+pub fn renewed(kind: &RotationKind, instances: &Instances) -> Vec<Address> {
+    match kind {
+        RotationKind::Random { keys } | RotationKind::Command { keys, .. } => keys.clone(),
+        RotationKind::Postgres(spec) => vec![spec.password.clone()],
+        RotationKind::DjangoSecretKey { key, .. } => vec![key.clone()],
+        RotationKind::Xero(spec) => {
+            let known = instances.get(&spec.group).into_iter().flatten();
+            let token = |instance: &_| Address {
+                group: spec.group.clone(),
+                instance: Some(Clone::clone(instance)),
+                key: spec.refresh_token.clone(),
+            };
+            known.map(token).collect()
+        }
+    }
+}
+
+/// Whether a declared rotation gives this address new values.
+pub fn renews(kind: &RotationKind, address: &Address) -> bool {
+    match kind {
+        RotationKind::Xero(spec) => {
+            let tokens = [&spec.refresh_token, &spec.access_token, &spec.token_expires_at];
+            address.group == spec.group && tokens.contains(&&address.key)
+        }
+        _ => renewed(kind, &Instances::new()).contains(address),
     }
 }
 

@@ -3,15 +3,14 @@
 //! Owns the law that a holder is written to only if it holds what home held before, or nothing; what holds something else
 //! was edited by somebody, and stops the rotation. All that changes in one copy goes in one update.
 
-use super::Values;
 use crate::apply::{self, ApplyError, Watch};
 use crate::desired::{CopyError, Revision, View, copy, followed};
 use crate::journal::Operation;
 use crate::manifest::{CopySpec, EnvironmentSpec, Instances, Manifest};
 use crate::name::Address;
-use crate::plan::{Change, Desired, Place, Want};
+use crate::plan::{Change, Desired, Place, Plan, Want};
 use crate::snapshot::{Held, Snapshot};
-use crate::store::{ErrorKind, StoreError, Stores};
+use crate::store::{ErrorKind, Guard, StoreError, Stores};
 use std::collections::BTreeSet;
 
 /// The places of an environment, by its manifest.
@@ -26,6 +25,30 @@ pub struct Holders<'a> {
     pub stores: &'a Stores,
     /// The instances of groups that are discovered.
     pub instances: &'a Instances,
+    /// Holds the lease, where one was taken.
+    pub guard: &'a Guard,
+}
+
+/// Values for every holder.
+#[derive(Debug, Clone, Default)]
+pub struct Publication {
+    /// What home shall hold, one after the other: each stage is read back before the next one is written. Where home keeps
+    /// all of it in one unit it is one write.
+    pub stages: Vec<Desired>,
+    /// Whether an undo leaves it: what the values are for knows no others any more.
+    pub lasting: bool,
+}
+
+impl Publication {
+    /// One stage, which an undo takes back.
+    pub fn of(desired: Desired) -> Publication {
+        Publication { stages: vec![desired], lasting: false }
+    }
+
+    /// All that home shall hold in the end.
+    pub fn desired(&self) -> Desired {
+        self.stages.iter().flatten().map(|(address, want)| (address.clone(), want.clone())).collect()
+    }
 }
 
 /// What a publish of some addresses will change.
@@ -52,18 +75,18 @@ impl Holders<'_> {
         self.stores[&self.home()].read(&addresses).await
     }
 
-    /// What will change where once these values are others.
-    pub async fn foresee(&self, values: &Values) -> Result<Foreseen, ApplyError> {
-        let old = self.held().await.map_err(|error| ApplyError::Read(Box::new(error)))?;
-        let desired = self.desired(&old, values);
-        let new = overlaid(&old, &desired);
+    /// What will change where once home, which holds `old` now, holds this.
+    pub fn foresee(&self, old: &Snapshot, desired: &Desired) -> Result<Foreseen, ApplyError> {
+        let desired = followed(&self.view(old), desired);
+        let new = overlaid(old, &desired);
         let mut foreseen = Foreseen { home: desired.keys().cloned().collect(), copies: Vec::new() };
         for (place, spec) in &self.copies {
-            let affected = self.affected(spec, &old, &new).map_err(|error| self.unclear(error))?;
-            let addresses: Vec<Address> =
-                affected.into_keys().filter(|address| *address != Revision::address()).collect();
-            let referred = desired.keys().filter(|address| self.refers(spec, address));
-            let all: BTreeSet<Address> = addresses.into_iter().chain(referred.cloned()).collect();
+            let before = self.wanted(spec, old).map_err(|error| self.unclear(error))?;
+            let affected = self.affected(&before, spec, &new).map_err(|error| self.unclear(error))?;
+            let addresses = affected.into_keys().filter(|address| *address != Revision::address());
+            // A reference stays the same text, and is resolved again.
+            let taken = desired.keys().filter(|address| before.contains_key(*address)).cloned();
+            let all: BTreeSet<Address> = addresses.chain(taken).collect();
             if !all.is_empty() {
                 foreseen.copies.push((place.clone(), all.into_iter().collect()));
             }
@@ -71,15 +94,10 @@ impl Holders<'_> {
         Ok(foreseen)
     }
 
-    fn refers(&self, spec: &CopySpec, address: &Address) -> bool {
-        let key = self.manifest.key(address).filter(|key| key.stands_for.is_none());
-        key.is_some_and(|key| spec.selection.takes(address) && spec.refers_to(address, key.secret))
-    }
-
-    /// Whether home and every copy hold these values already.
-    pub async fn have(&self, values: &Values) -> Result<bool, StoreError> {
+    /// Whether home and every copy hold this already.
+    pub async fn have(&self, desired: &Desired) -> Result<bool, StoreError> {
         let home = self.held().await?;
-        let desired = self.desired(&home, values);
+        let desired = followed(&self.view(&home), desired);
         if !desired.iter().all(|(address, want)| want.met_by(home.entries.get(address))) {
             return Ok(false);
         }
@@ -98,55 +116,64 @@ impl Holders<'_> {
         Ok(true)
     }
 
-    /// Brings home to these values, and every copy after it.
+    /// Brings home to this, stage by stage, and every copy after it, each in one update.
     pub async fn publish(
         &self,
         operation: &mut Operation,
-        values: &Values,
+        publication: &Publication,
         watch: Watch<'_>,
     ) -> Result<(), ApplyError> {
         let home = self.home();
-        let before = self.read(operation).await?;
-        let desired = self.desired(&before, values);
-        let plan = apply::plan_against(&home, self.stores[&home].as_ref(), &desired, &before).await;
-        let plan = plan.map_err(|error| apply::midway(operation, error))?;
-        if !plan.is_empty() {
-            apply::publish(operation, &plan, self.stores, watch).await?;
+        for stage in self.stages(publication) {
+            let before = self.read(operation).await?;
+            let desired = followed(&self.view(&before), &stage);
+            let plan = apply::plan_against(&home, self.stores[&home].as_ref(), &desired, &before).await;
+            self.write(operation, plan, publication, watch).await?;
         }
         let now = self.read(operation).await?;
         let old = as_it_was(operation, &home, &now);
         for (place, spec) in &self.copies {
-            let affected = self.affected(spec, &old, &now);
-            let affected = affected.map_err(|error| apply::midway(operation, self.unclear(error)))?;
-            let wanted =
-                self.wanted(spec, &old).map_err(|error| apply::midway(operation, self.unclear(error)))?;
-            let store = self.stores[place].as_ref();
-            let plan = apply::plan(place, store, &affected).await;
-            let plan = plan.map_err(|error| apply::midway(operation, error))?;
-            let strangers: Vec<Address> = plan
-                .changes()
+            let unclear = |error| apply::midway(operation, self.unclear(error));
+            let wanted = self.wanted(spec, &old).map_err(unclear)?;
+            let affected = self.affected(&wanted, spec, &now).map_err(unclear)?;
+            let plan = apply::plan(place, self.stores[place].as_ref(), &affected).await;
+            let changes = plan.iter().flat_map(Plan::changes);
+            let strangers: Vec<Address> = changes
                 .filter(|(_, change)| is_somebodys(change, wanted.get(&change.address)))
                 .map(|(_, change)| change.address.clone())
                 .collect();
             if !strangers.is_empty() {
                 return Err(apply::conflict(operation, place, strangers));
             }
-            if !plan.is_empty() {
-                apply::publish(operation, &plan, self.stores, watch).await?;
-            }
+            self.write(operation, plan, publication, watch).await?;
         }
         Ok(())
+    }
+
+    async fn write(
+        &self,
+        operation: &mut Operation,
+        plan: Result<Plan, ApplyError>,
+        publication: &Publication,
+        watch: Watch<'_>,
+    ) -> Result<(), ApplyError> {
+        let plan = plan.map_err(|error| apply::midway(operation, error))?;
+        if plan.is_empty() {
+            return Ok(());
+        }
+        apply::publish(operation, &Plan { lasting: publication.lasting, ..plan }, self.stores, watch).await
+    }
+
+    /// The stages, or one of all of them where home writes it in one call.
+    fn stages(&self, publication: &Publication) -> Vec<Desired> {
+        let (home, all) = (&self.stores[&self.home()], publication.desired());
+        let units: BTreeSet<_> = all.keys().map(|address| home.unit_of(address)).collect();
+        if units.len() <= 1 { vec![all] } else { publication.stages.clone() }
     }
 
     async fn read(&self, operation: &Operation) -> Result<Snapshot, ApplyError> {
         let held = self.held().await;
         held.map_err(|error| apply::midway(operation, ApplyError::Read(Box::new(error))))
-    }
-
-    /// The values, and what follows from them in home.
-    fn desired(&self, home: &Snapshot, values: &Values) -> Desired {
-        let values = values.iter().map(|(at, value)| (at.clone(), Want::value(value.clone()))).collect();
-        followed(&self.view(home), &values)
     }
 
     fn view<'v>(&'v self, home: &'v Snapshot) -> View<'v> {
@@ -171,9 +198,8 @@ impl Holders<'_> {
         }
     }
 
-    /// What a copy should hold otherwise than before, by what home held and holds.
-    fn affected(&self, spec: &CopySpec, old: &Snapshot, new: &Snapshot) -> Result<Desired, CopyError> {
-        let before = self.wanted(spec, old)?;
+    /// What a copy should hold otherwise than before, now that home holds this.
+    fn affected(&self, before: &Desired, spec: &CopySpec, new: &Snapshot) -> Result<Desired, CopyError> {
         let mut after = self.wanted(spec, new)?;
         after.retain(|address, want| !before.get(address).is_some_and(|was| same(was, want)));
         Ok(after)
@@ -222,13 +248,12 @@ fn overlaid(home: &Snapshot, desired: &Desired) -> Snapshot {
     after
 }
 
-/// Home as it was before this operation, as far as it changed it.
+/// Home as it was before the last change that this operation made at each address.
 fn as_it_was(operation: &Operation, home: &str, now: &Snapshot) -> Snapshot {
     let mut old = now.clone();
     let mut seen = BTreeSet::new();
-    for change in
-        operation.writes().iter().filter(|write| write.place == home).flat_map(|write| &write.changes)
-    {
+    let writes = operation.writes().iter().rev().filter(|write| write.place == home);
+    for change in writes.flat_map(|write| &write.changes) {
         if !seen.insert(&change.address) {
             continue;
         }
@@ -243,7 +268,10 @@ fn as_it_was(operation: &Operation, home: &str, now: &Snapshot) -> Snapshot {
             (None, Some(_)) => {
                 old.entries.remove(&change.address);
             }
-            (_, None) => {}
+            (Some(before), None) => {
+                old.entries.insert(change.address.clone(), before.clone());
+            }
+            (None, None) => {}
         }
     }
     old

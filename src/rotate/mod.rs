@@ -2,8 +2,9 @@
 //!
 //! The flow: a [`Rotation`] probes what is really so and says what is next; [`drive`] does it, and asks again, until
 //! nothing is next. So a run that was killed is resumed by looking, never by the journal alone. Values that we choose are
-//! sealed before anybody learns them; every publish goes through the pipe, to home first and then to the copies
-//! ([`Holders`]), each of which must hold what home held before.
+//! sealed before anybody learns them; an effect on what the values are for is written down before and after, and done
+//! only while the lease is ours; every publish goes through the pipe, to home first and then to the copies ([`Holders`]),
+//! each of which must hold what home held before.
 //!
 //! It never asks, shows or takes a lease.
 
@@ -11,62 +12,110 @@ mod due;
 mod holders;
 mod random;
 
-pub use due::{Age, age};
-pub use holders::{Foreseen, Holders};
+pub use due::{Age, age, renewed, renews};
+pub use holders::{Foreseen, Holders, Publication};
 pub use random::Random;
 
 use crate::apply::{self, ApplyError, Done, Watch};
-use crate::journal::Operation;
-use crate::manifest::RotationKind;
+use crate::journal::{Ending, Operation, Step as Line};
 use crate::name::Address;
+use crate::plan::{Desired, Want};
 use crate::secret::Secret;
 use crate::store::{ErrorKind, StoreError};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Values by their addresses.
 pub type Values = BTreeMap<Address, Secret>;
 
-/// The addresses that a declared rotation gives new values; none where its kind is one that this version does not rotate.
-pub fn renewed(kind: &RotationKind) -> &[Address] {
-    match kind {
-        RotationKind::Random { keys } => keys,
-        RotationKind::Postgres(_)
-        | RotationKind::Xero(_)
-        | RotationKind::DjangoSecretKey { .. }
-        | RotationKind::Command { .. } => &[],
-    }
+/// What these values are, as something to be wanted.
+pub fn wanted(values: &Values) -> Desired {
+    values.iter().map(|(address, value)| (address.clone(), Want::value(value.clone()))).collect()
+}
+
+/// The values that an operation has chosen, if it has.
+fn chosen(operation: &Operation) -> Result<Option<Values>, StoreError> {
+    operation.chosen().map_err(|error| {
+        StoreError::new(ErrorKind::Failed, "the journal", "what was chosen cannot be read").because(error)
+    })
 }
 
 /// What is next in a rotation.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Step {
+pub enum Step<E> {
     /// Choose new values and seal them.
     Choose,
+    /// Do this to what the values are for.
+    Act(E),
     /// Bring every holder to these values.
-    Publish(Values),
+    Publish(Publication),
+    /// Look again then.
+    Wait(Timestamp),
+    /// Nothing until then: the operation stays open, holds nothing, and is in nobody's way.
+    Soak(Timestamp),
     /// Nothing: all of it is so.
     Done,
+    /// Only a person can do what is next; this goes on after that.
+    Person(Box<StoreError>),
+    /// Only a person can do what is next, and then it is another rotation's to do: this one ends here.
+    GiveUp(Box<StoreError>),
+}
+
+/// What was chosen.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// The values, which are sealed.
+    pub values: Values,
+    /// What was settled with them, in the journal's clear: names and numbers, never a value.
+    pub facts: BTreeMap<String, String>,
 }
 
 /// One kind of rotation, about one target.
+///
+/// An error of a probe or an effect is a [`StoreError`] whose location names the target.
 #[async_trait]
 pub trait Rotation: Sync {
     /// What is really so.
-    type Facts: Send;
+    type Facts: Send + Sync;
+    /// What can be done to the target. Its text names it in the journal: small letters, digits and `-`.
+    type Effect: fmt::Display + Send + Sync;
 
-    /// Looks. `chosen` are the values of this operation, where some were chosen.
-    async fn probe(&self, holders: &Holders<'_>, chosen: Option<Values>) -> Result<Self::Facts, StoreError>;
+    /// Whether what somebody else put in the place of ours meanwhile is as good as ours, and no conflict.
+    const ADOPTS: bool = false;
+
+    /// Looks, at the target and at the holders, and at what this operation has chosen, done and learned.
+    async fn probe(&self, operation: &Operation, holders: &Holders<'_>) -> Result<Self::Facts, StoreError>;
 
     /// What follows from what is so. Pure.
-    fn next(&self, facts: &Self::Facts) -> Step;
+    fn next(&self, facts: &Self::Facts) -> Step<Self::Effect>;
 
     /// New values.
-    fn choose(&self) -> Values;
+    fn choose(&self, facts: &Self::Facts) -> Chosen;
+
+    /// Does one thing to the target, once, and tells what became of it in a word for the journal. The next probe finds out
+    /// what is so. An error leaves the operation midway.
+    async fn act(
+        &self,
+        effect: &Self::Effect,
+        operation: &mut Operation,
+        holders: &Holders<'_>,
+    ) -> Result<String, StoreError>;
 }
 
-/// More steps than any rotation has.
+/// A rotation that is the holders' alone has no effects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoEffect {}
+
+impl fmt::Display for NoEffect {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+/// More steps than any rotation has, but for those that wait.
 const MOST: usize = 64;
 
 /// Carries a rotation to its end. After an error the operation is open: this goes on with it, and an undo takes back what
@@ -80,20 +129,72 @@ pub async fn drive<R: Rotation>(
 ) -> Result<Done, ApplyError> {
     let mut left = Vec::new();
     if operation.resumed() {
-        left = apply::catch_up(operation, holders.stores, skip_changed, watch).await?;
+        left = apply::catch_up(operation, holders.stores, skip_changed || R::ADOPTS, watch).await?;
     }
-    for _ in 0..MOST {
-        let facts = rotation.probe(holders, operation.chosen()?).await;
-        let facts = facts.map_err(|error| apply::midway(operation, ApplyError::Read(Box::new(error))))?;
+    let mut steps = 0;
+    while steps < MOST {
+        steps += 1;
+        let facts = rotation.probe(operation, holders).await.map_err(|error| midway(operation, error))?;
         match rotation.next(&facts) {
-            Step::Choose => operation.keep_chosen(&rotation.choose())?,
-            Step::Publish(values) => holders.publish(operation, &values, watch).await?,
-            Step::Done => {
-                return apply::finish_leaving(operation, left);
+            Step::Choose => {
+                let chosen = rotation.choose(&facts);
+                operation.keep_chosen(&chosen.values, &chosen.facts)?;
+            }
+            Step::Act(effect) => act(operation, rotation, &effect, holders).await?,
+            Step::Publish(publication) => match holders.publish(operation, &publication, watch).await {
+                // The next probe sees theirs.
+                Err(ApplyError::Conflict { midway: true, .. }) if R::ADOPTS => {}
+                done => done?,
+            },
+            Step::Wait(until) => {
+                steps -= 1;
+                wait(operation, holders, until).await?;
+            }
+            Step::Soak(until) => {
+                operation.record(Line::Soaking { until })?;
+                return Ok(apply::paused(operation, left, until));
+            }
+            Step::Done => return apply::finish_leaving(operation, left),
+            Step::Person(error) => return Err(midway(operation, *error)),
+            Step::GiveUp(error) => {
+                let reason = Some(error.to_string());
+                operation.record(Line::Ended { ending: Ending::Nothing, reason })?;
+                return Err(ApplyError::GivenUp { operation: operation.id().clone(), source: error });
             }
         }
     }
     let error =
         StoreError::new(ErrorKind::Failed, "rotate", "it goes round in circles: this is a bug in strongroom");
-    Err(apply::midway(operation, ApplyError::Read(Box::new(error))))
+    Err(midway(operation, error))
+}
+
+fn midway(operation: &Operation, error: StoreError) -> ApplyError {
+    apply::midway(operation, ApplyError::Read(Box::new(error)))
+}
+
+async fn act<R: Rotation>(
+    operation: &mut Operation,
+    rotation: &R,
+    effect: &R::Effect,
+    holders: &Holders<'_>,
+) -> Result<(), ApplyError> {
+    // Who slept past his lease does nothing to anybody.
+    holders.guard.still_ours().await.map_err(|error| midway(operation, error))?;
+    let name = effect.to_string();
+    operation.record(Line::Acting { effect: name.clone() })?;
+    let outcome = holders.guard.renewing(rotation.act(effect, operation, holders)).await;
+    let told = match &outcome {
+        Ok(outcome) => outcome.clone(),
+        Err(error) => format!("failed: {error}"),
+    };
+    operation.record(Line::Acted { effect: name, outcome: told })?;
+    outcome.map(drop).map_err(|error| midway(operation, error))
+}
+
+/// Waits, and keeps the lease meanwhile.
+async fn wait(operation: &Operation, holders: &Holders<'_>, until: Timestamp) -> Result<(), ApplyError> {
+    let left = until.duration_since(operation.now());
+    let left = std::time::Duration::try_from(left).unwrap_or_default();
+    holders.guard.renewing(tokio::time::sleep(left)).await;
+    holders.guard.still_ours().await.map_err(|error| midway(operation, error))
 }

@@ -1,11 +1,13 @@
 //! Values that nobody else has to learn: chosen, published, done.
 
-use super::{Holders, Rotation, Step, Values};
+use super::{Chosen, Holders, NoEffect, Publication, Rotation, Step, Values, chosen, wanted};
+use crate::journal::Operation;
 use crate::manifest::generate::Generator;
 use crate::name::Address;
 use crate::secret::Secret;
 use crate::store::StoreError;
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 
 /// Generated values.
 pub struct Random {
@@ -26,24 +28,31 @@ pub struct Facts {
 #[async_trait]
 impl Rotation for Random {
     type Facts = Facts;
+    type Effect = NoEffect;
 
-    async fn probe(&self, holders: &Holders<'_>, chosen: Option<Values>) -> Result<Facts, StoreError> {
+    async fn probe(&self, operation: &Operation, holders: &Holders<'_>) -> Result<Facts, StoreError> {
+        let chosen = chosen(operation)?;
         let published = match &chosen {
-            Some(values) => holders.have(values).await?,
+            Some(values) => holders.have(&wanted(values)).await?,
             None => false,
         };
         Ok(Facts { chosen, published })
     }
 
-    fn next(&self, facts: &Facts) -> Step {
+    fn next(&self, facts: &Facts) -> Step<NoEffect> {
         match &facts.chosen {
             None => Step::Choose,
-            Some(values) if !facts.published => Step::Publish(values.clone()),
+            Some(values) if !facts.published => Step::Publish(Publication::of(wanted(values))),
             Some(_) => Step::Done,
         }
     }
 
-    fn choose(&self) -> Values {
-        self.keys.iter().map(|(address, generator)| (address.clone(), (self.generate)(generator))).collect()
+    fn choose(&self, _: &Facts) -> Chosen {
+        let made = self.keys.iter().map(|(address, generator)| (address.clone(), (self.generate)(generator)));
+        Chosen { values: made.collect(), facts: BTreeMap::new() }
+    }
+
+    async fn act(&self, effect: &NoEffect, _: &mut Operation, _: &Holders<'_>) -> Result<String, StoreError> {
+        match *effect {}
     }
 }

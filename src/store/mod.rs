@@ -214,6 +214,8 @@ pub enum ErrorKind {
     Invalid,
     /// What the place holds cannot be read: damaged, or made by a later version.
     Damaged,
+    /// Only a person can do what is next: authorise an app, set something right elsewhere.
+    Person,
     /// Everything else.
     Failed,
 }

@@ -278,7 +278,7 @@ fn a_host_that_holds_public_keys_only_resumes_what_it_began() {
     };
     let id = {
         let mut operation = journal().begin(&Begin { command: "set app/A", ..Begin::default() }).unwrap();
-        operation.plan(&Plan { writes: vec![write] }, &stores).unwrap();
+        operation.plan(&Plan { writes: vec![write], lasting: false }, &stores).unwrap();
         operation.id().clone()
     };
     block_on(strongroom::apply::resume(&journal(), &id, &stores, false, &mut |_| ())).unwrap();

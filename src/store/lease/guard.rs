@@ -51,21 +51,10 @@ impl Guard {
         }
     }
 
-    fn lease(&self) -> Option<Arc<dyn Lease>> {
-        self.0.lock().expect("no code panics while it holds the lock").clone()
-    }
-}
-
-struct Guarded {
-    store: Box<dyn Store>,
-    guard: Guard,
-}
-
-impl Guarded {
     /// Waits for something, and keeps the lease meanwhile.
-    async fn renewing<T>(&self, work: impl Future<Output = T> + Send) -> T {
+    pub async fn renewing<T>(&self, work: impl Future<Output = T> + Send) -> T {
         let mut work = std::pin::pin!(work);
-        let Some(lease) = self.guard.lease() else { return work.await };
+        let Some(lease) = self.lease() else { return work.await };
         loop {
             tokio::select! {
                 outcome = &mut work => return outcome,
@@ -78,6 +67,15 @@ impl Guarded {
             }
         }
     }
+
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        self.0.lock().expect("no code panics while it holds the lock").clone()
+    }
+}
+
+struct Guarded {
+    store: Box<dyn Store>,
+    guard: Guard,
 }
 
 #[async_trait]
@@ -103,7 +101,7 @@ impl Store for Guarded {
     ) -> Receipt {
         match self.guard.still_ours().await {
             // A write may have to wait too: for an environment that is being updated, for a name that is not free yet.
-            Ok(()) => self.renewing(self.store.write(unit, base, operation, changes)).await,
+            Ok(()) => self.guard.renewing(self.store.write(unit, base, operation, changes)).await,
             Err(error) => Receipt::NotApplied(error),
         }
     }
@@ -121,7 +119,7 @@ impl Store for Guarded {
     }
 
     async fn settle(&self, receipt: &Applied) -> Result<(), StoreError> {
-        self.renewing(self.store.settle(receipt)).await
+        self.guard.renewing(self.store.settle(receipt)).await
     }
 
     fn overwrote(&self, unit: &Unit, base: Option<&Version>, seen: &Snapshot) -> Option<Version> {

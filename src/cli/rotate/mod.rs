@@ -1,0 +1,129 @@
+//! `rotate`: new values for what is secret, in home and in everything that holds it.
+//!
+//! Owns what is typed, which rotations are meant, and which kind each of them is. A kind's file makes its rotation out of
+//! the manifest and tells it by [`Story`]; what is next is [`crate::rotate`]'s to know.
+
+mod random;
+mod show;
+mod story;
+
+use super::complete;
+use super::context::Context;
+use super::report::{Exit, Report, Stop};
+use crate::manifest::{RotationKind, RotationSpec};
+use crate::name::Instance;
+use crate::store::OperationId;
+use anyhow::Result;
+use clap::Args;
+use std::time::Duration;
+use story::Story;
+
+/// Give secrets new values, in home and in everything that holds them
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  strongroom -e prod rotate tokens
+  strongroom -e prod rotate xero/1
+  strongroom -e prod rotate tokens --if-older 30d
+  strongroom -e prod rotate --due --yes --quiet      (from cron: nothing due is silence and 0)
+
+What is rotated, and how, is declared as `[rotate.NAME]`. Home gets the new values first, then each
+copy in one update; a copy that holds something else than home did stops it. `strongroom resume`
+goes on after an interruption, `strongroom undo` brings the old values back.")]
+pub(super) struct RotateArgs {
+    /// The name of a rotation in the manifest; with /INSTANCE only that one of its instances
+    #[arg(value_name = "NAME[/INSTANCE]", required_unless_present = "due", add = complete::rotations())]
+    name: Option<String>,
+
+    /// Rotate all that is older than its `every`, by the dates that home keeps
+    #[arg(long, conflicts_with_all = ["name", "if_older"])]
+    due: bool,
+
+    /// Only if the values are older than this: 12h, 30d, 8w
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    if_older: Option<Duration>,
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    crate::manifest::duration(text).ok_or_else(|| "such as 12h, 30d or 8w".to_owned())
+}
+
+pub(super) fn run(ctx: &Context, args: &RotateArgs) -> Result<Exit> {
+    super::operations::none_midway(ctx)?;
+    if args.name.is_some() {
+        let (spec, instance) = named(ctx, args)?;
+        return begin(&Story::new(ctx, (spec, instance), args, args.if_older)?);
+    }
+    let environment = &ctx.environment()?.name;
+    let known = ctx.project()?.manifest.rotations();
+    let mut worst = Exit::Done;
+    for spec in known.filter(|spec| spec.environments.contains(environment) && spec.every.is_some()) {
+        // One that fails is told, and is in nobody's way.
+        let ended = Story::new(ctx, (spec, None), args, spec.every).and_then(|story| begin(&story));
+        worst = worst.max(ended.unwrap_or_else(|error| {
+            let report = Report::of(&error);
+            ctx.ui.error(&report);
+            report.exit
+        }));
+    }
+    Ok(worst)
+}
+
+/// Goes on with a rotation that stopped.
+pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_changed: bool) -> Result<Exit> {
+    let (spec, instance) = named(ctx, args)?;
+    let story = Story::new(ctx, (spec, instance), args, None)?;
+    match &spec.kind {
+        RotationKind::Random { keys } => random::go_on(&story, keys, (id, skip_changed)),
+        _ => unknown(&story),
+    }
+}
+
+/// Rotates one, if it is old enough.
+fn begin(story: &Story<'_>) -> Result<Exit> {
+    if let Some(waits) = story.waits()? {
+        return Ok(waits);
+    }
+    match &story.spec.kind {
+        RotationKind::Random { keys } => random::begin(story, keys),
+        _ => unknown(story),
+    }
+}
+
+fn unknown(story: &Story<'_>) -> Result<Exit> {
+    let (spec, manifest) = (story.spec, &story.ctx.project()?.manifest);
+    let message = format!("`{}` is of a kind that this version does not rotate", spec.name);
+    Err(Stop::new(Exit::Failed, message)
+        .hint(format!("{}:{}: it rotates `kind = \"random\"` only", manifest.file(), spec.line))
+        .into())
+}
+
+/// The rotation that is named, and the instance.
+fn named<'a>(ctx: &'a Context, args: &RotateArgs) -> Result<(&'a RotationSpec, Option<Instance>)> {
+    let manifest = &ctx.project()?.manifest;
+    let environment = &ctx.environment()?.name;
+    let text = args.name.as_deref().unwrap_or_default();
+    let (name, instance) = match text.split_once('/') {
+        Some((name, instance)) => (name, Some(Instance::parse(instance)?)),
+        None => (text, None),
+    };
+    let spec = manifest.rotation(name)?;
+    if !spec.environments.contains(environment) {
+        let message = format!("`{}` is not rotated in `{environment}`", spec.name);
+        return Err(Stop::usage(message)
+            .hint(format!("{}:{} says where", manifest.file(), spec.line))
+            .into());
+    }
+    if instance.is_some() && !matches!(spec.kind, RotationKind::Xero(_)) {
+        let message = format!("`{}` has no instances", spec.name);
+        return Err(Stop::usage(message).hint(format!("`strongroom rotate {}`", spec.name)).into());
+    }
+    Ok((spec, instance))
+}
+
+impl RotateArgs {
+    /// The arguments that matter to whoever goes on, as they are typed; each with a blank before it.
+    fn for_resume(&self) -> String {
+        String::new()
+    }
+}

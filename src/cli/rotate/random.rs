@@ -1,0 +1,31 @@
+//! Rotations of generated values.
+
+use super::super::context::generated;
+use super::super::report::Exit;
+use super::story::{Sketch, Story};
+use crate::name::Address;
+use crate::rotate::{Random, wanted};
+use crate::store::OperationId;
+use anyhow::Result;
+
+pub(super) fn begin(story: &Story<'_>, keys: &[Address]) -> Result<Exit> {
+    let rotation = rotation(story, keys)?;
+    let Some(age) = story.age(keys)? else { return Ok(Exit::Done) };
+    let details = rotation.keys.iter().map(|(address, generator)| {
+        let since = super::show::since(age);
+        (address.clone(), format!("{} new characters{since}", generator.length()))
+    });
+    let sample = rotation.keys.iter().map(|(address, made)| (address.clone(), generated(made)));
+    let sketch = Sketch { desired: wanted(&sample.collect()), details: details.collect(), notes: Vec::new() };
+    story.begin(&rotation, &story.held()?, &sketch)
+}
+
+pub(super) fn go_on(story: &Story<'_>, keys: &[Address], which: (&OperationId, bool)) -> Result<Exit> {
+    story.go_on(&rotation(story, keys)?, &story.held()?, which)
+}
+
+fn rotation(story: &Story<'_>, keys: &[Address]) -> Result<Random> {
+    let manifest = &story.ctx.project()?.manifest;
+    let made = keys.iter().filter_map(|address| Some((address.clone(), manifest.key(address)?.generate?)));
+    Ok(Random { keys: made.collect(), generate: generated })
+}

@@ -1,0 +1,110 @@
+//! What is shown of a rotation: before it, when there is nothing to do, and after it.
+
+use super::super::change::names_of;
+use super::super::context::Context;
+use super::super::operations::moment;
+use super::super::report::Exit;
+use super::super::table::Tone;
+use super::super::ui::{plural, shown};
+use super::story::Sketch;
+use crate::apply::Done;
+use crate::name::Address;
+use crate::plan::Place;
+use crate::rotate::{Age, Foreseen};
+use anyhow::Result;
+use serde::Serialize;
+
+/// `; last changed 2026-01-02T03:04:05Z`.
+pub(super) fn since(age: Age) -> String {
+    match age {
+        Age::Since(at) => format!("; last changed {}", moment(at)),
+        Age::Missing | Age::Unknown => String::new(),
+    }
+}
+
+pub(super) fn not_yet(ctx: &Context, command: &str, age: Age) {
+    let why = match age {
+        Age::Since(at) => format!("last changed {}", moment(at)),
+        Age::Missing => "it has no value yet".to_owned(),
+        Age::Unknown => "home keeps no dates; rotate it by its name".to_owned(),
+    };
+    ctx.ui.note(&format!("{command}: nothing to do, {why}"));
+}
+
+pub(super) fn text(ctx: &Context, command: &str, sketch: &Sketch, foreseen: &Foreseen) -> Result<String> {
+    let mut text = format!("{command}\n{}", ctx.caller_of_places()?);
+    text.push_str(&format!("{}\n", shown(&ctx.home_location()?)));
+    for address in &foreseen.home {
+        let detail = sketch.details.iter().find(|(key, _)| key == address);
+        let what = detail.map_or("follows", |(_, what)| what);
+        text.push_str(&format!("  {} {address}  {what}\n", ctx.ui.toned(Tone::Notable, "~")));
+    }
+    for (place, addresses) in &foreseen.copies {
+        let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("{}: one update, the app restarts: {}\n", shown(place), names.join(", ")));
+    }
+    for note in &sketch.notes {
+        text.push_str(&format!("  {} {}\n", ctx.ui.toned(Tone::Notable, "!"), shown(note)));
+    }
+    Ok(text)
+}
+
+pub(super) fn said(ctx: &Context, command: &str, done: &Done) {
+    ctx.warn_of_left(&done.left);
+    ctx.ui.note(&format!(
+        "{command}: {} in force and read back; `strongroom undo {}` brings the old values back",
+        plural(done.changes, "change"),
+        done.operation
+    ));
+    if let Some(until) = done.soaking {
+        ctx.ui.note(&format!(
+            "the old values are accepted until {}; `strongroom {command}` after that ends it",
+            moment(until)
+        ));
+    }
+}
+
+/// What `--json` says of a rotation.
+#[derive(Serialize)]
+struct Document<'a> {
+    command: &'a str,
+    dry_run: bool,
+    operation: Option<&'a str>,
+    home: Vec<String>,
+    copies: Vec<Copied<'a>>,
+    left: Vec<String>,
+    soaking_until: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Copied<'a> {
+    place: &'a Place,
+    addresses: Vec<String>,
+}
+
+pub(super) fn document(
+    ctx: &Context,
+    command: &str,
+    foreseen: &Foreseen,
+    done: Option<&Done>,
+) -> Result<Exit> {
+    if ctx.ui.json() {
+        let told = |all: &[Address]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let copies = foreseen.copies.iter();
+        ctx.ui.document(
+            "rotation",
+            &Document {
+                command,
+                dry_run: ctx.dry_run(),
+                operation: done.map(|done| done.operation.as_str()),
+                home: told(&foreseen.home),
+                copies: copies
+                    .map(|(place, addresses)| Copied { place, addresses: told(addresses) })
+                    .collect(),
+                left: done.map(|done| names_of(&done.left)).unwrap_or_default(),
+                soaking_until: done.and_then(|done| done.soaking).map(moment),
+            },
+        )?;
+    }
+    Ok(Exit::Done)
+}

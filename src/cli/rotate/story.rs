@@ -1,0 +1,151 @@
+//! The story of one rotation, the same for every kind: is it due, what will it do, is that wanted, do it, say so.
+//!
+//! Owns the operation and its lease. What the values are, and what is done to their target, a kind's file brings.
+
+use super::super::context::Context;
+use super::super::operations;
+use super::super::places::place_of;
+use super::super::reading::{Held, Wish};
+use super::super::report::Exit;
+use super::super::set::remind;
+use super::{RotateArgs, show};
+use crate::apply;
+use crate::journal::Begin;
+use crate::manifest::{Instances, RotationSpec};
+use crate::name::{Address, Instance};
+use crate::plan::Desired;
+use crate::rotate::{self, Age, Holders, Rotation};
+use crate::store::{OperationId, Stores};
+use anyhow::Result;
+use std::time::Duration;
+
+/// One rotation that was asked for.
+pub(super) struct Story<'a> {
+    pub(super) ctx: &'a Context,
+    pub(super) spec: &'a RotationSpec,
+    pub(super) instance: Option<Instance>,
+    pub(super) args: &'a RotateArgs,
+    /// Only what is older than this.
+    pub(super) if_older: Option<Duration>,
+    pub(super) stores: Stores,
+}
+
+/// What is to be told of a rotation before it is begun.
+pub(super) struct Sketch {
+    /// What home will hold otherwise; values that stand for those that are not chosen yet.
+    pub(super) desired: Desired,
+    /// What is said of an address beside it: `32 new characters`.
+    pub(super) details: Vec<(Address, String)>,
+    /// What a person should know beside that, a line each.
+    pub(super) notes: Vec<String>,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn new(
+        ctx: &'a Context,
+        (spec, instance): (&'a RotationSpec, Option<Instance>),
+        args: &'a RotateArgs,
+        if_older: Option<Duration>,
+    ) -> Result<Story<'a>> {
+        Ok(Story { ctx, spec, instance, args, if_older, stores: ctx.stores()? })
+    }
+
+    /// What the operation is called: `rotate xero/1`.
+    pub(super) fn command(&self) -> String {
+        match &self.instance {
+            Some(instance) => format!("rotate {}/{instance}", self.spec.name),
+            None => format!("rotate {}", self.spec.name),
+        }
+    }
+
+    /// Whether an earlier run of it has something left to do: then this goes on with that once its time has come.
+    pub(super) fn waits(&self) -> Result<Option<Exit>> {
+        let Some((summary, until)) = operations::waiting(self.ctx, &self.command())? else { return Ok(None) };
+        if (self.ctx.clock())() < until {
+            let when = operations::moment(until);
+            self.ctx.ui.note(&format!(
+                "{}: nothing to do, operation {} waits until {when}; `strongroom undo {}` takes it back",
+                self.command(),
+                summary.id,
+                summary.id
+            ));
+            return Ok(Some(Exit::Done));
+        }
+        let command = summary.goes_on.unwrap_or_default();
+        super::super::go_on(self.ctx, &summary.id, &command, false).map(Some)
+    }
+
+    /// The age of these values where they are old enough to be rotated; otherwise it is told that nothing is to be done.
+    pub(super) fn age(&self, addresses: &[Address]) -> Result<Option<Age>> {
+        let held = self.ctx.read_home(&Wish::these(addresses))?;
+        let age = rotate::age(&held.snapshot, addresses);
+        if self.if_older.is_some_and(|most| !age.is_over(most, (self.ctx.clock())())) {
+            show::not_yet(self.ctx, &self.command(), age);
+            return Ok(None);
+        }
+        Ok(Some(age))
+    }
+
+    /// All that home holds, with its instances.
+    pub(super) fn held(&self) -> Result<Held> {
+        self.ctx.read_home(&Wish::all())
+    }
+
+    /// Everything that holds values of the environment.
+    pub(super) fn holders<'b>(&'b self, instances: &'b Instances) -> Result<Holders<'b>> {
+        let ctx = self.ctx;
+        let copies = ctx.copies()?.into_iter().map(|copy| (place_of(copy), copy)).collect();
+        let (manifest, spec) = (&ctx.project()?.manifest, ctx.environment()?);
+        Ok(Holders { manifest, spec, copies, stores: &self.stores, instances, guard: &ctx.guard })
+    }
+
+    /// Shows what will happen, asks, and rotates, in a new operation.
+    pub(super) fn begin<R: Rotation>(&self, rotation: &R, held: &Held, sketch: &Sketch) -> Result<Exit> {
+        let (ctx, command) = (self.ctx, self.command());
+        let holders = self.holders(&held.instances)?;
+        let foreseen = holders.foresee(&held.snapshot, &sketch.desired)?;
+        ctx.ui.show(&show::text(ctx, &command, sketch, &foreseen)?);
+        if ctx.dry_run() {
+            ctx.ui.note("dry run: nothing was changed");
+            return show::document(ctx, &command, &foreseen, None);
+        }
+        let environment = ctx.environment()?;
+        let question = format!("Rotate `{}` in `{}`?", &command["rotate ".len()..], environment.name);
+        ctx.ui.approve(&question, environment.protected.then_some(&environment.name))?;
+        let goes_on = format!("strongroom -e {} {command}{}", environment.name, self.args.for_resume());
+        let done = ctx.under_way((&command, None), Some(ctx.leases()?), async |journal, watch| {
+            let begin = Begin { command: &command, undoes: None, goes_on: Some(&goes_on), in_order: true };
+            let mut operation = journal.begin(&begin)?;
+            rotate::drive(&mut operation, rotation, &holders, false, watch).await
+        })?;
+        show::said(ctx, &command, &done);
+        remind(ctx, &foreseen.home)?;
+        show::document(ctx, &command, &foreseen, Some(&done))
+    }
+
+    /// Goes on with an operation that stopped, or that has waited.
+    pub(super) fn go_on<R: Rotation>(
+        &self,
+        rotation: &R,
+        held: &Held,
+        (id, skip_changed): (&OperationId, bool),
+    ) -> Result<Exit> {
+        let ctx = self.ctx;
+        let command = format!("resume {id} ({})", self.command());
+        ctx.ui.show(&command);
+        if ctx.dry_run() {
+            ctx.ui.note("dry run: nothing was changed");
+            return Ok(Exit::Done);
+        }
+        let environment = ctx.environment()?;
+        ctx.ui.approve(&format!("Go on with {id}?"), environment.protected.then_some(&environment.name))?;
+        let holders = self.holders(&held.instances)?;
+        let done = ctx.under_way((&command, Some(id)), Some(ctx.leases()?), async |journal, watch| {
+            let mut operation = apply::reopened(journal, id)?;
+            rotate::drive(&mut operation, rotation, &holders, skip_changed, watch).await
+        })?;
+        show::said(ctx, &self.command(), &done);
+        remind(ctx, held.snapshot.entries.keys().filter(|address| rotate::renews(&self.spec.kind, address)))?;
+        Ok(Exit::Done)
+    }
+}
