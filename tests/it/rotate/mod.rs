@@ -1,3 +1,5 @@
 //! Rotations with the real binary, real homes and a strict local AWS.
 
 mod random;
+mod rig;
+mod slots;

@@ -1,0 +1,3 @@
+//! A load on a login that is rotated.
+
+pub(super) mod site;
