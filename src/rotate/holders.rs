@@ -116,7 +116,27 @@ impl Holders<'_> {
         Ok(true)
     }
 
-    /// Brings home to this, stage by stage, and every copy after it, each in one update.
+    /// Whether every copy that refers to this address is deployed with a reference to the slot that holds its value: then it
+    /// may be overwritten under them. So it may where no copy refers to it.
+    pub async fn refer_to_slots(&self, address: &Address) -> Result<bool, StoreError> {
+        let home = self.held().await?;
+        let secret = self.manifest.key(address).is_some_and(|key| key.secret);
+        let slot = self.manifest.refers_through(&self.spec.name, address, &home);
+        let arn = slot.and_then(|slot| home.entries.get(&slot)?.arn.clone());
+        for (place, spec) in &self.copies {
+            if !spec.selection.takes(address) || !spec.refers_to(address, secret) {
+                continue;
+            }
+            let seen = self.stores[place].read(std::slice::from_ref(address)).await?;
+            let held = seen.entries.get(address).map(|entry| &entry.held);
+            if !matches!((held, &arn), (Some(Held::Reference(to)), Some(arn)) if to == arn) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Brings home to this, stage by stage, and every copy that gets something of it after it, each in one update.
     pub async fn publish(
         &self,
         operation: &mut Operation,
@@ -124,9 +144,11 @@ impl Holders<'_> {
         watch: Watch<'_>,
     ) -> Result<(), ApplyError> {
         let home = self.home();
+        let mut all = BTreeSet::new();
         for stage in self.stages(publication) {
             let before = self.read(operation).await?;
             let desired = followed(&self.view(&before), &stage);
+            all.extend(desired.keys().cloned());
             let plan = apply::plan_against(&home, self.stores[&home].as_ref(), &desired, &before).await;
             self.write(operation, plan, publication, watch).await?;
         }
@@ -135,6 +157,10 @@ impl Holders<'_> {
         for (place, spec) in &self.copies {
             let unclear = |error| apply::midway(operation, self.unclear(error));
             let wanted = self.wanted(spec, &old).map_err(unclear)?;
+            // A document has one version for all that is in it: of what the copy does not get it need not hear.
+            if !all.iter().any(|address| wanted.contains_key(address)) {
+                continue;
+            }
             let affected = self.affected(&wanted, spec, &now).map_err(unclear)?;
             let plan = apply::plan(place, self.stores[place].as_ref(), &affected).await;
             let changes = plan.iter().flat_map(Plan::changes);
