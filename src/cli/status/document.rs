@@ -3,6 +3,7 @@
 use super::Found;
 use super::copies::{Copy, InCopy};
 use super::matrix::{InFile, OnDisk, Row, Target};
+use super::rotations::Rotated;
 use crate::cli::operations::moment;
 use crate::manifest::EnvironmentSpec;
 use serde::Serialize;
@@ -19,6 +20,7 @@ pub(super) struct Document<'a> {
     /// Copies that could not be compared, by name, with why.
     untold: std::collections::BTreeMap<&'a str, &'a str>,
     unfinished: &'a [String],
+    rotations: &'a [Rotated],
 }
 
 #[derive(Serialize)]
@@ -65,6 +67,7 @@ impl Document<'_> {
             copies: found.copies.iter().map(CopyLine::of).collect(),
             untold: found.untold.iter().map(|(name, why)| (name.as_str(), why.as_str())).collect(),
             unfinished: &found.unfinished,
+            rotations: &found.rotations,
         }
     }
 }

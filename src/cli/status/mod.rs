@@ -5,6 +5,7 @@
 mod copies;
 mod document;
 mod matrix;
+mod rotations;
 
 use super::context::{Context, Project};
 use super::places::place_of;
@@ -24,6 +25,7 @@ pub(super) use copies::{Copy, InCopy};
 use document::Document;
 use jiff::Timestamp;
 use matrix::{InFile, InHome, Matrix, OnDisk, Row, Target};
+use rotations::Rotated;
 use std::io;
 use zeroize::Zeroizing;
 
@@ -56,6 +58,7 @@ struct Found {
     /// Copies that nobody can say anything of, with why.
     untold: Vec<(String, String)>,
     unfinished: Vec<String>,
+    rotations: Vec<Rotated>,
 }
 
 impl Found {
@@ -110,10 +113,11 @@ fn look(ctx: &Context, args: &StatusArgs) -> Result<Found> {
         Ok(Target::new(about, spec, text.map_err(|error| io::Error::new(error.kind(), error.to_string())))?)
     });
     let matrix = Matrix::new(about, &snapshot, targets.collect::<Result<_>>()?);
+    let rotations = rotations::all(about, &snapshot, (ctx.clock())());
     let unfinished = ctx.journal()?.list()?.into_iter();
     let unfinished = unfinished.filter(|summary| summary.standing == Standing::Unfinished);
     let unfinished = unfinished.map(|summary| summary.id.to_string()).collect();
-    Ok(Found { location: ctx.home()?.location(), matrix, copies, untold, unfinished })
+    Ok(Found { location: ctx.home()?.location(), matrix, copies, untold, unfinished, rotations })
 }
 
 /// A copy as it is, beside what it should be.
@@ -279,6 +283,14 @@ fn tell(ctx: &Context, found: &Found, all: bool) -> Result<()> {
     }
     if rows.iter().any(|row| matches!(row.home, InHome::Undeclared(_))) {
         ctx.ui.note("what is not declared reaches nobody: declare it in the manifest, or delete it by its whole address");
+    }
+    let now = (ctx.clock())();
+    for rotation in found.rotations.iter().filter(|rotation| all || rotation.due) {
+        let line = rotation.told(now);
+        match rotation.due {
+            true => ctx.ui.note(&format!("{line}; `{strongroom} rotate {}`", rotation.name)),
+            false => ctx.ui.note(&line),
+        }
     }
     for id in &found.unfinished {
         ctx.ui.warning(&format!(
