@@ -47,6 +47,18 @@ pub enum Event {
     },
     /// Everything is read back.
     Verifying,
+    /// Something is about to be done to what the values are for.
+    Acting {
+        /// Its name in the journal.
+        effect: String,
+    },
+    /// Nothing is to be done until then.
+    Waiting {
+        /// Until when.
+        until: Timestamp,
+        /// What for, as a sentence.
+        why: String,
+    },
 }
 
 /// Is told each event before it happens.

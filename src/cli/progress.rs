@@ -55,8 +55,21 @@ impl Progress {
                 self.style("{spinner} {wide_msg}");
                 self.bar.set_message("reading it back");
             }
+            Event::Acting { effect } => {
+                self.run = None;
+                self.bar.reset_elapsed();
+                self.style("{spinner} {elapsed}  {wide_msg}");
+                self.bar.set_message(super::ui::shown(effect));
+            }
+            Event::Waiting { until, why } => {
+                self.run = None;
+                self.style("{spinner} {wide_msg}");
+                let until = until.strftime("%H:%M:%SZ");
+                self.bar.set_message(format!("{}; next try at {until}", super::ui::shown(why)));
+            }
         }
-        let waits = matches!(event, Event::Settling { among: 1, .. });
+        let waits =
+            matches!(event, Event::Settling { among: 1, .. } | Event::Acting { .. } | Event::Waiting { .. });
         if self.shown && self.bar.is_hidden() && (waits || self.began.elapsed() > PATIENCE) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             // Drawn while nothing happens too: a deployment takes minutes.

@@ -16,7 +16,7 @@ pub use due::{Age, age, renewed, renews};
 pub use holders::{Foreseen, Holders, Publication};
 pub use random::Random;
 
-use crate::apply::{self, ApplyError, Done, Watch};
+use crate::apply::{self, ApplyError, Done, Event, Watch};
 use crate::journal::{Ending, Operation, Step as Line};
 use crate::name::Address;
 use crate::plan::{Desired, Want};
@@ -53,7 +53,12 @@ pub enum Step<E> {
     /// Bring every holder to these values.
     Publish(Publication),
     /// Look again then.
-    Wait(Timestamp),
+    Wait {
+        /// When.
+        until: Timestamp,
+        /// Why, as a sentence for people.
+        why: String,
+    },
     /// Nothing until then: the operation stays open, holds nothing, and is in nobody's way.
     Soak(Timestamp),
     /// Nothing: all of it is so.
@@ -140,14 +145,18 @@ pub async fn drive<R: Rotation>(
                 let chosen = rotation.choose(&facts);
                 operation.keep_chosen(&chosen.values, &chosen.facts)?;
             }
-            Step::Act(effect) => act(operation, rotation, &effect, holders).await?,
+            Step::Act(effect) => {
+                watch(&Event::Acting { effect: effect.to_string() });
+                act(operation, rotation, &effect, holders).await?;
+            }
             Step::Publish(publication) => match holders.publish(operation, &publication, watch).await {
                 // The next probe sees theirs.
                 Err(ApplyError::Conflict { midway: true, .. }) if R::ADOPTS => {}
                 done => done?,
             },
-            Step::Wait(until) => {
+            Step::Wait { until, why } => {
                 steps -= 1;
+                watch(&Event::Waiting { until, why });
                 wait(operation, holders, until).await?;
             }
             Step::Soak(until) => {
