@@ -143,6 +143,11 @@ impl World {
         self.as_instance(|beanstalk, stores| beanstalk.bootstrap_now(environment, stores))
     }
 
+    /// The same of an instance that the update under way starts.
+    pub(crate) fn bootstrap_next(&mut self, environment: &str) -> Result<Variables, Failures> {
+        self.as_instance(|beanstalk, stores| beanstalk.bootstrap_next(environment, stores))
+    }
+
     /// Somebody else deploys properties of an environment at once; one without a value is removed.
     pub(crate) fn deploy_elsewhere(&mut self, environment: &str, values: &[(&str, Option<&str>)]) {
         self.as_instance(|beanstalk, stores| {

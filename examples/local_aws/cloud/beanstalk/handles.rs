@@ -195,6 +195,19 @@ impl Beanstalk {
         instances::bootstrap(&own.layers, &own.platform, own.bundle, resolver)
     }
 
+    /// What an instance would see that the update under way starts now; where nothing is under way, any other that starts.
+    pub(crate) fn bootstrap_next(
+        &self,
+        environment: &str,
+        resolver: &dyn Resolver,
+    ) -> Result<Variables, Failures> {
+        let own = self.environment(environment).filter(|own| own.deployment.is_some());
+        match own.and_then(|own| Some((own, own.draft.as_ref()?))) {
+            Some((own, next)) => instances::bootstrap(&next.layers, &own.platform, next.bundle, resolver),
+            None => self.bootstrap_now(environment, resolver),
+        }
+    }
+
     /// Plain properties as they are deployed.
     pub(crate) fn properties(&self, environment: &str) -> Variables {
         self.environment(environment).map(|own| own.layers.namespace(PROPERTIES)).unwrap_or_default()
