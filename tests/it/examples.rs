@@ -131,6 +131,7 @@ fn the_console_of_dev_app_is_what_its_manifest_and_a_new_one_find_there() {
         ("secrets = \"reference\"", "secrets = \"value\""),
         ("profile = \"dev-app\"", ""),
         ("[groups.xero]", "[groups.xero]\nenvironments = [\"local\"]"),
+        ("environments = [\"prod\"]  ", "environments = [\"local\"]"),
     ] {
         manifest = manifest.replace(here, there);
     }
