@@ -38,7 +38,7 @@
 //! |---|---|---|
 //! | talks | `cli` | clap, stdout, the process's environment |
 //! | use cases | [`desired`], [`apply`], [`backup`], [`init`], [`policy`], [`hooks`], [`doctor`], [`migrate`] | what should be where; order: journal, call, look, settle, verify; who may do what; what a bundle needs; what is wrong; how secrets move |
-//! | adapters | [`store`], [`journal`], [`durable`], [`deliver`], [`web`], [`database`], [`xero`] | places, files, servers |
+//! | adapters | [`store`], [`journal`], [`durable`], [`deliver`], [`program`], [`web`], [`database`], [`xero`] | places, files, servers |
 //! | pure | [`manifest`], [`plan`], [`render`], [`exchange`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |
 
@@ -60,6 +60,7 @@ pub mod database;
 pub mod deliver;
 pub mod durable;
 pub mod journal;
+pub mod program;
 pub mod store;
 pub mod web;
 pub mod xero;

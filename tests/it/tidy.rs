@@ -74,7 +74,7 @@ fn holds(rule: &str, violations: &[String]) {
 const LAYERS: &[&[&str]] = &[
     &["secret", "name", "snapshot"],
     &["manifest", "plan", "render", "seal", "document", "exchange"],
-    &["durable", "deliver", "store", "journal", "web", "database", "xero"],
+    &["durable", "deliver", "store", "journal", "program", "web", "database", "xero"],
     &["apply", "desired", "rotate", "migrate", "policy", "hooks", "backup", "import", "init", "doctor"],
     &["cli"],
     &["main", "lib"],
@@ -197,6 +197,7 @@ const HOMES: &[Home] = &[
             "src/durable",
             "src/deliver",
             "src/database",
+            "src/program.rs",
         ],
     },
 ];
