@@ -90,7 +90,7 @@ pub async fn run(
     // A group of its own: Ctrl-C is for us to hear, and a program in the midst of a change is not cut off by it.
     let child = command.process_group(0).kill_on_drop(true).spawn().map_err(ProgramError::NotRun)?;
     let mut running = Running(child);
-    match tokio::time::timeout(patience, running.to_its_end(input, masked, &surroundings.told)).await {
+    match tokio::time::timeout(patience, running.ended(input, masked, &surroundings.told)).await {
         Ok(ended) => ended,
         Err(_) => Err(ProgramError::TooLong(patience)),
     }
@@ -100,7 +100,7 @@ pub async fn run(
 struct Running(Child);
 
 impl Running {
-    async fn to_its_end(
+    async fn ended(
         &mut self,
         input: &[u8],
         masked: &[&Secret],

@@ -84,7 +84,7 @@ fn absent(address: &Address) -> Stop {
         .hint("it is optional and absent, its group has no `env` pattern, or it is for operators")
 }
 
-fn passes(name: &OsStr, pristine: bool) -> bool {
+pub(super) fn passes(name: &OsStr, pristine: bool) -> bool {
     let name = name.as_encoded_bytes();
     if name.starts_with(b"STRONGROOM_") || name.starts_with(b"_STRONGROOM_") {
         return false;

@@ -9,6 +9,7 @@ use crate::name::Address;
 use crate::secret::Secret;
 use crate::snapshot::Entry;
 use crate::store::OperationId;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -68,9 +69,15 @@ impl Operation {
         &self.progress().facts
     }
 
-    /// Whether it has called, or was about to call, a server that chooses a value itself: that cannot be taken back.
+    /// Whether it has called, or was about to call, a server that chooses a value itself, or has done something else that
+    /// nothing takes back.
     pub fn has_effects(&self) -> bool {
-        self.progress().minting
+        self.progress().minting || self.progress().lasts
+    }
+
+    /// Until when it waits, where that is all that is left to do.
+    pub fn soaking(&self) -> Option<Timestamp> {
+        self.progress().soaking
     }
 
     /// Keeps the manifest that knows the operation's places, where it leaves another one behind than it found. No value

@@ -135,6 +135,9 @@ pub enum Step {
     Acting {
         /// The name of the effect.
         effect: String,
+        /// Whether nothing takes it back: then the operation is not undone any more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lasting: bool,
     },
     /// What became of an effect.
     Acted {
@@ -222,6 +225,8 @@ pub(super) struct Progress {
     before_call: Vec<WriteStanding>,
     pub(super) minted: Vec<String>,
     pub(super) minting: bool,
+    /// Whether an effect that nothing takes back was begun.
+    pub(super) lasts: bool,
     /// Each effect, with what became of it where that is known.
     pub(super) acted: Vec<Acted>,
     pub(super) facts: BTreeMap<String, String>,
@@ -297,7 +302,8 @@ impl Progress {
                 self.minted.push(name.clone());
                 self.became(name, "minted", *at);
             }
-            Step::Acting { effect } => {
+            Step::Acting { effect, lasting } => {
+                self.lasts |= lasting;
                 self.acted.push(Acted { effect: effect.clone(), at: *at, outcome: None });
             }
             Step::Acted { effect, outcome } => self.became(effect, outcome, *at),
@@ -326,7 +332,9 @@ impl Progress {
 
     /// Whether there is nothing that an undo could take back.
     pub(super) fn lasting(&self) -> bool {
-        self.minting || (!self.writes.is_empty() && self.writes.iter().all(|write| write.lasting))
+        self.minting
+            || self.lasts
+            || (!self.writes.is_empty() && self.writes.iter().all(|write| write.lasting))
     }
 
     pub(super) fn settled(&self) -> usize {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-pub use schema::{Audience, ParameterTier, ParameterType, Secrets, Strategy, Tls, TlsMode};
+pub use schema::{Audience, ChosenBy, ParameterTier, ParameterType, Secrets, Strategy, Tls, TlsMode};
 
 /// A manifest as meant. Everything in it keeps the order of the file.
 #[derive(Debug)]
@@ -380,15 +380,25 @@ pub enum RotationKind {
     /// Django's SECRET_KEY.
     DjangoSecretKey { key: name::Address, fallbacks: Option<name::Address>, soak: Option<Duration> },
     /// Values that nothing else must learn first.
-    Random { keys: Vec<name::Address> },
+    Random { keys: Vec<name::Address>, verify: Option<Program> },
     /// Values that programs publish to their target.
     Command {
         keys: Vec<name::Address>,
-        apply: Vec<String>,
-        verify: Option<Vec<String>>,
-        retire: Option<Vec<String>>,
+        chosen_by: ChosenBy,
+        apply: Program,
+        verify: Option<Program>,
+        retire: Option<Program>,
         soak: Option<Duration>,
     },
+}
+
+/// A program of a person's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Its name, and its arguments.
+    pub words: Vec<String>,
+    /// How long it may take.
+    pub timeout: Duration,
 }
 
 /// The login of a PostgreSQL role.

@@ -13,10 +13,10 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use rotate::{ChosenBy, Strategy, Tls, TlsMode};
 pub(super) use rotate::{
     Rotate, RotateCommand, RotateDjangoSecretKey, RotatePostgres, RotateRandom, RotateXero, XeroKeys,
 };
-pub use rotate::{Strategy, Tls, TlsMode};
 
 /// A strongroom manifest: the environments of one project, its keys, and where their values go. It never holds a secret.
 #[derive(Debug, Deserialize, JsonSchema)]

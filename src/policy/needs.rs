@@ -263,7 +263,7 @@ fn touched<'a>(manifest: &Manifest, kind: &'a RotationKind) -> (Vec<(Group, Key)
         RotationKind::DjangoSecretKey { key, fallbacks, .. } => {
             ([key].into_iter().chain(fallbacks).map(name).collect(), Vec::new())
         }
-        RotationKind::Random { keys } | RotationKind::Command { keys, .. } => {
+        RotationKind::Random { keys, .. } | RotationKind::Command { keys, .. } => {
             (keys.iter().map(name).collect(), Vec::new())
         }
     }

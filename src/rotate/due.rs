@@ -39,7 +39,7 @@ impl Age {
 /// The values whose dates tell when a declared rotation was made the last time.
 pub fn renewed(kind: &RotationKind, instances: &Instances) -> Vec<Address> {
     match kind {
-        RotationKind::Random { keys } | RotationKind::Command { keys, .. } => keys.clone(),
+        RotationKind::Random { keys, .. } | RotationKind::Command { keys, .. } => keys.clone(),
         RotationKind::Postgres(spec) => vec![spec.password.clone()],
         RotationKind::DjangoSecretKey { key, .. } => vec![key.clone()],
         RotationKind::Xero(spec) => {

@@ -9,7 +9,7 @@ use crate::journal::Operation;
 use crate::manifest::{CopySpec, EnvironmentSpec, Instances, Manifest};
 use crate::name::Address;
 use crate::plan::{Change, Desired, Place, Plan, Want};
-use crate::snapshot::{Held, Snapshot};
+use crate::snapshot::{Entry, Held, Snapshot};
 use crate::store::{ErrorKind, Guard, StoreError, Stores};
 use std::collections::BTreeSet;
 
@@ -94,6 +94,27 @@ impl Holders<'_> {
         Ok(foreseen)
     }
 
+    /// Whether every copy can take what it gets once home, which holds `old` now, holds this: its size, the state that it
+    /// is in. Nothing is written.
+    pub async fn review(&self, old: &Snapshot, desired: &Desired) -> Result<(), ApplyError> {
+        let desired = followed(&self.view(old), desired);
+        let mut new = overlaid(old, &desired);
+        // What home does not hold yet has no name that others could use: one like it is as long.
+        let named = old.entries.values().find(|entry| entry.arn.is_some());
+        for (address, want) in &desired {
+            if let (Want::Present(wanted), None, Some(named)) = (want, old.entries.get(address), named) {
+                let (held, arn) = (wanted.held.clone(), named.arn.clone());
+                new.entries.insert(address.clone(), Entry { held, arn, ..named.clone() });
+            }
+        }
+        for (place, spec) in &self.copies {
+            let before = self.wanted(spec, old).map_err(|error| self.unclear(error))?;
+            let affected = self.affected(&before, spec, &new).map_err(|error| self.unclear(error))?;
+            apply::plan(place, self.stores[place].as_ref(), &affected).await?;
+        }
+        Ok(())
+    }
+
     /// Whether home and every copy hold this already.
     pub async fn have(&self, desired: &Desired) -> Result<bool, StoreError> {
         let home = self.held().await?;
@@ -144,16 +165,14 @@ impl Holders<'_> {
         watch: Watch<'_>,
     ) -> Result<(), ApplyError> {
         let home = self.home();
-        let mut all = BTreeSet::new();
-        for stage in self.stages(publication) {
-            let before = self.read(operation).await?;
-            let desired = followed(&self.view(&before), &stage);
-            all.extend(desired.keys().cloned());
-            let plan = apply::plan_against(&home, self.stores[&home].as_ref(), &desired, &before).await;
-            self.write(operation, plan, publication, watch).await?;
+        let (stages, taken) = self.stages(publication);
+        let mut all: BTreeSet<Address> = taken.keys().cloned().collect();
+        for stage in stages {
+            all.extend(self.write_home(operation, &stage, publication, watch).await?);
         }
         let now = self.read(operation).await?;
         let old = as_it_was(operation, &home, &now);
+        let now = overlaid(&now, &followed(&self.view(&now), &taken));
         for (place, spec) in &self.copies {
             let unclear = |error| apply::midway(operation, self.unclear(error));
             let wanted = self.wanted(spec, &old).map_err(unclear)?;
@@ -173,7 +192,26 @@ impl Holders<'_> {
             }
             self.write(operation, plan, publication, watch).await?;
         }
-        Ok(())
+        self.write_home(operation, &taken, publication, watch).await.map(drop)
+    }
+
+    /// Writes one stage, with what follows from it, and tells the addresses of all that.
+    async fn write_home(
+        &self,
+        operation: &mut Operation,
+        stage: &Desired,
+        publication: &Publication,
+        watch: Watch<'_>,
+    ) -> Result<BTreeSet<Address>, ApplyError> {
+        if stage.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let home = self.home();
+        let before = self.read(operation).await?;
+        let desired = followed(&self.view(&before), stage);
+        let plan = apply::plan_against(&home, self.stores[&home].as_ref(), &desired, &before).await;
+        self.write(operation, plan, publication, watch).await?;
+        Ok(desired.into_keys().collect())
     }
 
     async fn write(
@@ -190,11 +228,19 @@ impl Holders<'_> {
         apply::publish(operation, &Plan { lasting: publication.lasting, ..plan }, self.stores, watch).await
     }
 
-    /// The stages, or one of all of them where home writes it in one call.
-    fn stages(&self, publication: &Publication) -> Vec<Desired> {
-        let (home, all) = (&self.stores[&self.home()], publication.desired());
+    /// The stages, or one of all of them where home writes it in one call; and what home loses, which it does when no copy
+    /// has it any more: an instance that starts must not be led to what is not there.
+    fn stages(&self, publication: &Publication) -> (Vec<Desired>, Desired) {
+        let (taken, all): (Desired, Desired) =
+            publication.desired().into_iter().partition(|(_, want)| matches!(want, Want::Absent));
+        let home = &self.stores[&self.home()];
         let units: BTreeSet<_> = all.keys().map(|address| home.unit_of(address)).collect();
-        if units.len() <= 1 { vec![all] } else { publication.stages.clone() }
+        if units.len() <= 1 {
+            return (vec![all], taken);
+        }
+        let mut stages = publication.stages.clone();
+        stages.iter_mut().for_each(|stage| stage.retain(|address, _| !taken.contains_key(address)));
+        (stages, taken)
     }
 
     async fn read(&self, operation: &Operation) -> Result<Snapshot, ApplyError> {

@@ -8,16 +8,22 @@
 //!
 //! It never asks, shows or takes a lease.
 
+mod command;
+mod django;
 mod due;
 mod holders;
+mod programs;
 mod random;
 
+pub use command::Command;
+pub use django::{Asked, DjangoSecretKey, Pair, Soak, Verdict, Way, decide, soak};
 pub use due::{Age, age, renewed, renews};
 pub use holders::{Foreseen, Holders, Publication};
+pub use programs::Programs;
 pub use random::Random;
 
 use crate::apply::{self, ApplyError, Done, Event, Watch};
-use crate::journal::{Ending, Operation, Step as Line};
+use crate::journal::{Ending, JournalError, Operation, Step as Line};
 use crate::name::Address;
 use crate::plan::{Desired, Want};
 use crate::secret::Secret;
@@ -40,6 +46,11 @@ fn chosen(operation: &Operation) -> Result<Option<Values>, StoreError> {
     operation.chosen().map_err(|error| {
         StoreError::new(ErrorKind::Failed, "the journal", "what was chosen cannot be read").because(error)
     })
+}
+
+/// What is sealed in an operation cannot be opened.
+fn unopened(error: JournalError) -> StoreError {
+    StoreError::new(ErrorKind::Failed, "the journal", "what was answered cannot be read").because(error)
 }
 
 /// What is next in a rotation.
@@ -99,6 +110,11 @@ pub trait Rotation: Sync {
 
     /// New values.
     fn choose(&self, facts: &Self::Facts) -> Chosen;
+
+    /// Whether nothing takes this effect back, so that an operation with it is not undone.
+    fn lasts(&self, _effect: &Self::Effect) -> bool {
+        false
+    }
 
     /// Does one thing to the target, once, and tells what became of it in a word for the journal. The next probe finds out
     /// what is so. An error leaves the operation midway.
@@ -190,7 +206,7 @@ async fn act<R: Rotation>(
     // Who slept past his lease does nothing to anybody.
     holders.guard.still_ours().await.map_err(|error| midway(operation, error))?;
     let name = effect.to_string();
-    operation.record(Line::Acting { effect: name.clone() })?;
+    operation.record(Line::Acting { effect: name.clone(), lasting: rotation.lasts(effect) })?;
     let outcome = holders.guard.renewing(rotation.act(effect, operation, holders)).await;
     let told = match &outcome {
         Ok(outcome) => outcome.clone(),

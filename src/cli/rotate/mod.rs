@@ -3,6 +3,8 @@
 //! Owns what is typed, which rotations are meant, and which kind each of them is. A kind's file makes its rotation out of
 //! the manifest and tells it by [`Story`]; what is next is [`crate::rotate`]'s to know.
 
+mod command;
+mod django;
 mod random;
 mod show;
 mod story;
@@ -42,6 +44,14 @@ pub(super) struct RotateArgs {
     /// Only if the values are older than this: 12h, 30d, 8w
     #[arg(long, value_name = "AGE", value_parser = age)]
     if_older: Option<Duration>,
+
+    /// Somebody may know the old values: end them as soon as can be, whatever that costs
+    #[arg(long, conflicts_with = "due")]
+    compromised: bool,
+
+    /// Django's key in one deployment instead of two: some sessions fail while instances are replaced
+    #[arg(long, conflicts_with_all = ["due", "compromised"])]
+    fast: bool,
 }
 
 fn age(text: &str) -> Result<Duration, String> {
@@ -57,7 +67,7 @@ pub(super) fn run(ctx: &Context, args: &RotateArgs) -> Result<Exit> {
     let environment = &ctx.environment()?.name;
     let known = ctx.project()?.manifest.rotations();
     let mut worst = Exit::Done;
-    for spec in known.filter(|spec| spec.environments.contains(environment) && spec.every.is_some()) {
+    for spec in known.filter(|spec| spec.environments.contains(environment) && comes_due(spec)) {
         // One that fails is told, and is in nobody's way.
         let ended = Story::new(ctx, (spec, None), args, spec.every).and_then(|story| begin(&story));
         worst = worst.max(ended.unwrap_or_else(|error| {
@@ -74,7 +84,11 @@ pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_cha
     let (spec, instance) = named(ctx, args)?;
     let story = Story::new(ctx, (spec, instance), args, None)?;
     match &spec.kind {
-        RotationKind::Random { keys } => random::go_on(&story, keys, (id, skip_changed)),
+        RotationKind::Random { keys, verify } => {
+            random::go_on(&story, (keys, verify.as_ref()), (id, skip_changed))
+        }
+        RotationKind::DjangoSecretKey { .. } => django::go_on(&story, (id, skip_changed)),
+        RotationKind::Command { .. } => command::go_on(&story, (id, skip_changed)),
         _ => unknown(&story),
     }
 }
@@ -84,9 +98,24 @@ fn begin(story: &Story<'_>) -> Result<Exit> {
     if let Some(waits) = story.waits()? {
         return Ok(waits);
     }
+    let django = matches!(story.spec.kind, RotationKind::DjangoSecretKey { .. });
+    if story.args.due && story.spec.every.is_none() && !django {
+        return Ok(Exit::Done);
+    }
     match &story.spec.kind {
-        RotationKind::Random { keys } => random::begin(story, keys),
+        RotationKind::Random { keys, verify } => random::begin(story, (keys, verify.as_ref())),
+        RotationKind::DjangoSecretKey { .. } => django::begin(story),
+        RotationKind::Command { .. } => command::begin(story),
         _ => unknown(story),
+    }
+}
+
+/// Whether it is looked at among all that is due: it is to be made every so often, or what it leaves has an end.
+fn comes_due(spec: &RotationSpec) -> bool {
+    match &spec.kind {
+        RotationKind::DjangoSecretKey { fallbacks, .. } => fallbacks.is_some() || spec.every.is_some(),
+        RotationKind::Command { retire, .. } => retire.is_some() || spec.every.is_some(),
+        _ => spec.every.is_some(),
     }
 }
 
@@ -94,7 +123,7 @@ fn unknown(story: &Story<'_>) -> Result<Exit> {
     let (spec, manifest) = (story.spec, &story.ctx.project()?.manifest);
     let message = format!("`{}` is of a kind that this version does not rotate", spec.name);
     Err(Stop::new(Exit::Failed, message)
-        .hint(format!("{}:{}: it rotates `kind = \"random\"` only", manifest.file(), spec.line))
+        .hint(format!("{}:{}: `kind` says which", manifest.file(), spec.line))
         .into())
 }
 
@@ -113,6 +142,10 @@ fn named<'a>(ctx: &'a Context, args: &RotateArgs) -> Result<(&'a RotationSpec, O
         return Err(Stop::usage(message)
             .hint(format!("{}:{} says where", manifest.file(), spec.line))
             .into());
+    }
+    if args.fast && !matches!(spec.kind, RotationKind::DjangoSecretKey { .. }) {
+        let message = format!("`{}` is made in one deployment as it is", spec.name);
+        return Err(Stop::usage(message).hint("--fast is for `kind = \"django-secret-key\"`").into());
     }
     if instance.is_some() && !matches!(spec.kind, RotationKind::Xero(_)) {
         let message = format!("`{}` has no instances", spec.name);

@@ -2,14 +2,19 @@
 
 use super::super::context::generated;
 use super::super::report::Exit;
+use super::command::programs;
 use super::story::{Sketch, Story};
+use crate::manifest::Program;
 use crate::name::Address;
 use crate::rotate::{Random, wanted};
 use crate::store::OperationId;
 use anyhow::Result;
 
-pub(super) fn begin(story: &Story<'_>, keys: &[Address]) -> Result<Exit> {
-    let rotation = rotation(story, keys)?;
+/// The keys, and what tries their new values.
+type Declared<'a> = (&'a [Address], Option<&'a Program>);
+
+pub(super) fn begin(story: &Story<'_>, (keys, verify): Declared<'_>) -> Result<Exit> {
+    let rotation = rotation(story, (keys, verify))?;
     let Some(age) = story.age(keys)? else { return Ok(Exit::Done) };
     let details = rotation.keys.iter().map(|(address, generator)| {
         let since = super::show::since(age);
@@ -20,12 +25,17 @@ pub(super) fn begin(story: &Story<'_>, keys: &[Address]) -> Result<Exit> {
     story.begin(&rotation, &story.held()?, &sketch)
 }
 
-pub(super) fn go_on(story: &Story<'_>, keys: &[Address], which: (&OperationId, bool)) -> Result<Exit> {
-    story.go_on(&rotation(story, keys)?, &story.held()?, which)
+pub(super) fn go_on(
+    story: &Story<'_>,
+    (keys, verify): Declared<'_>,
+    which: (&OperationId, bool),
+) -> Result<Exit> {
+    story.go_on(&rotation(story, (keys, verify))?, &story.held()?, which)
 }
 
-fn rotation(story: &Story<'_>, keys: &[Address]) -> Result<Random> {
+fn rotation(story: &Story<'_>, (keys, verify): Declared<'_>) -> Result<Random> {
     let manifest = &story.ctx.project()?.manifest;
     let made = keys.iter().filter_map(|address| Some((address.clone(), manifest.key(address)?.generate?)));
-    Ok(Random { keys: made.collect(), generate: generated })
+    let verify = verify.map(|verify| anyhow::Ok((verify.clone(), programs(story)?))).transpose()?;
+    Ok(Random { keys: made.collect(), generate: generated, verify })
 }

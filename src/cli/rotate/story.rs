@@ -61,7 +61,9 @@ impl<'a> Story<'a> {
     /// Whether an earlier run of it has something left to do: then this goes on with that once its time has come.
     pub(super) fn waits(&self) -> Result<Option<Exit>> {
         let Some((summary, until)) = operations::waiting(self.ctx, &self.command())? else { return Ok(None) };
-        if (self.ctx.clock())() < until {
+        // What somebody may know does not wait.
+        let hurries = self.args.compromised;
+        if (self.ctx.clock())() < until && !hurries {
             let when = operations::moment(until);
             self.ctx.ui.note(&format!(
                 "{}: nothing to do, operation {} waits until {when}; `strongroom undo {}` takes it back",
@@ -71,7 +73,10 @@ impl<'a> Story<'a> {
             ));
             return Ok(Some(Exit::Done));
         }
-        let command = summary.goes_on.unwrap_or_default();
+        let mut command = summary.goes_on.unwrap_or_default();
+        if hurries && !command.contains(" --compromised") {
+            command.push_str(" --compromised");
+        }
         super::super::go_on(self.ctx, &summary.id, &command, false).map(Some)
     }
 

@@ -3,12 +3,14 @@
 use super::{Resolver, step};
 use crate::manifest::address;
 use crate::manifest::model::{
-    AdminSpec, GroupSpec, Manifest, Origin, PostgresSpec, RotationKind, RotationSpec, XeroSpec,
+    AdminSpec, GroupSpec, KeySpec, Manifest, Origin, PostgresSpec, Program, RotationKind, RotationSpec,
+    XeroSpec,
 };
-use crate::manifest::schema::{self, Rotate};
+use crate::manifest::schema::{self, ChosenBy, Rotate};
 use crate::manifest::source::{On, Trail, trail};
 use crate::name::{self, Address};
 use indexmap::IndexMap;
+use std::time::Duration;
 
 const XERO_TOKEN_URL: &str = "https://identity.xero.com/connect/token";
 const XERO_API_URL: &str = "https://api.xero.com";
@@ -156,6 +158,12 @@ impl Resolver<'_> {
         let key = self.writes(&step(trail, "key"), &written.key, manifest);
         let fallbacks = written.fallbacks.as_ref();
         let fallbacks = fallbacks.and_then(|key| self.writes(&step(trail, "fallbacks"), key, manifest));
+        let good = |key: &KeySpec| key.secret && key.optional;
+        if fallbacks.as_ref().is_some_and(|address| !manifest.key(address).is_some_and(good)) {
+            let help =
+                "it holds old keys, and is not there most of the time: `{ secret = true, optional = true }`";
+            self.help(&step(trail, "fallbacks"), On::Value, "it must be secret and optional", help);
+        }
         let soak = self.duration(&step(trail, "soak"), written.soak.as_ref());
         Some(RotationKind::DjangoSecretKey { key: key?, fallbacks, soak })
     }
@@ -167,7 +175,10 @@ impl Resolver<'_> {
         manifest: &Manifest,
     ) -> Option<RotationKind> {
         let keys = self.generated(&step(trail, "keys"), &written.keys, manifest);
-        Some(RotationKind::Random { keys })
+        let timeout = self.patience(trail, written.timeout.as_deref());
+        let verify =
+            written.verify.as_ref().map(|words| self.program(&step(trail, "verify"), words, timeout));
+        Some(RotationKind::Random { keys, verify })
     }
 
     fn command(
@@ -176,28 +187,72 @@ impl Resolver<'_> {
         written: &schema::RotateCommand,
         manifest: &Manifest,
     ) -> Option<RotationKind> {
-        let keys = self.generated(&step(trail, "keys"), &written.keys, manifest);
-        let programs = [
-            ("apply", Some(&written.apply)),
-            ("verify", written.verify.as_ref()),
-            ("retire", written.retire.as_ref()),
-        ];
-        for (field, program) in programs {
-            if program.is_some_and(|program| program.first().is_none_or(String::is_empty)) {
-                let help = "name the program and its arguments: `[\"./rotate-token\", \"--apply\"]`";
-                self.help(&step(trail, field), On::Value, "no program", help);
-            }
-        }
+        let keys = step(trail, "keys");
+        let keys = match written.chosen_by {
+            ChosenBy::Strongroom => self.generated(&keys, &written.keys, manifest),
+            ChosenBy::Target => self.any(&keys, &written.keys, manifest),
+        };
+        let timeout = self.patience(trail, written.timeout.as_deref());
+        let mut program =
+            |field: &str, words: &Vec<String>| self.program(&step(trail, field), words, timeout);
+        let apply = program("apply", &written.apply);
+        let verify = written.verify.as_ref().map(|words| program("verify", words));
+        let retire = written.retire.as_ref().map(|words| program("retire", words));
         let soak = self.duration(&step(trail, "soak"), written.soak.as_ref());
-        let (apply, verify, retire) = (written.apply.clone(), written.verify.clone(), written.retire.clone());
-        Some(RotationKind::Command { keys, apply, verify, retire, soak })
+        if soak.is_some() && retire.is_none() {
+            let help = "without `retire` nothing follows; say which program ends the old values, or leave `soak` out";
+            self.help(&step(trail, "soak"), On::Key, "nothing to wait for", help);
+        }
+        Some(RotationKind::Command { keys, chosen_by: written.chosen_by, apply, verify, retire, soak })
     }
 
-    fn generated(&mut self, trail: &Trail, written: &[String], manifest: &Manifest) -> Vec<Address> {
+    fn program(&mut self, trail: &Trail, words: &[String], timeout: Duration) -> Program {
+        if words.first().is_none_or(String::is_empty) {
+            let help = "name the program and its arguments: `[\"./rotate-token\", \"--apply\"]`";
+            self.help(trail, On::Value, "no program", help);
+        }
+        Program { words: words.to_owned(), timeout }
+    }
+
+    /// How long a program may take.
+    fn patience(&mut self, trail: &Trail, written: Option<&str>) -> Duration {
+        const USUAL: Duration = Duration::from_secs(60);
+        let Some(text) = written else { return USUAL };
+        let seconds = |unit: char| match unit {
+            's' => Some(1),
+            'm' => Some(60),
+            'h' => Some(3600),
+            _ => None,
+        };
+        let parsed = text.chars().last().and_then(seconds).and_then(|seconds| {
+            let count: u32 = text.get(..text.len() - 1)?.parse().ok().filter(|count| *count > 0)?;
+            Some(Duration::from_secs(u64::from(count) * seconds))
+        });
+        parsed.unwrap_or_else(|| {
+            let help = "write seconds, minutes or hours: `30s`, `5m`, `1h`";
+            self.help(&step(trail, "timeout"), On::Value, "not a time", help);
+            USUAL
+        })
+    }
+
+    /// Keys, each with a name of its own: programs know them by that.
+    fn any(&mut self, trail: &Trail, written: &[String], manifest: &Manifest) -> Vec<Address> {
         let keys = self.all_written(trail, written, manifest);
         if written.is_empty() {
             self.found(trail, On::Value, "no key to rotate");
         }
+        for (index, address) in keys.iter().enumerate() {
+            if let Some(other) = keys[..index].iter().find(|other| other.key == address.key) {
+                let message = format!("`{address}` is called as `{other}` is");
+                let help = "programs know a value by its key: give them one rotation each";
+                self.help(&step(trail, &index), On::Value, &message, help);
+            }
+        }
+        keys
+    }
+
+    fn generated(&mut self, trail: &Trail, written: &[String], manifest: &Manifest) -> Vec<Address> {
+        let keys = self.any(trail, written, manifest);
         for address in &keys {
             let generates = manifest.key(address).is_some_and(|key| key.generate.is_some());
             if !generates {

@@ -148,7 +148,7 @@ pub(in crate::manifest) struct RotateDjangoSecretKey {
     pub(in crate::manifest) key: String,
     /// The key that holds what is still accepted, separated by commas.
     pub(in crate::manifest) fallbacks: Option<String>,
-    /// How long the old value is still accepted: `14d`.
+    /// How long the old value is still accepted, `14d` without it: no shorter than a session or a reset link lives.
     #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
     pub(in crate::manifest) soak: Option<String>,
     /// How often: `90d`, `12h`, `8w`.
@@ -164,6 +164,11 @@ pub(in crate::manifest) struct RotateDjangoSecretKey {
 pub(in crate::manifest) struct RotateRandom {
     /// The keys that get new values; each says with `generate` how.
     pub(in crate::manifest) keys: Vec<String>,
+    /// A program, and its arguments, that tries the new values once all have them.
+    pub(in crate::manifest) verify: Option<Vec<String>>,
+    /// How long the program may take: `30s`, `5m`; without it a minute.
+    #[schemars(regex(pattern = "^[1-9][0-9]*[smh]$"))]
+    pub(in crate::manifest) timeout: Option<String>,
     /// How often: `90d`, `12h`, `8w`.
     #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
     pub(in crate::manifest) every: Option<String>,
@@ -171,12 +176,26 @@ pub(in crate::manifest) struct RotateRandom {
     pub(in crate::manifest) environments: Option<Vec<String>>,
 }
 
+/// Who chooses a new value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChosenBy {
+    /// We do, as `generate` says.
+    #[default]
+    Strongroom,
+    /// The target does, and `apply` answers with it.
+    Target,
+}
+
 /// Values that programs of your own publish to their target. They get values on standard input, never as arguments.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::manifest) struct RotateCommand {
-    /// The keys that get new values; each says with `generate` how.
+    /// The keys that get new values; each says with `generate` how, unless the target chooses.
     pub(in crate::manifest) keys: Vec<String>,
+    /// Who chooses the new values: `strongroom`, or the `target`, whose choice `apply` answers with.
+    #[serde(default)]
+    pub(in crate::manifest) chosen_by: ChosenBy,
     /// The program, and its arguments, that makes the target accept the new values.
     pub(in crate::manifest) apply: Vec<String>,
     /// The program that tries the values.
@@ -186,6 +205,9 @@ pub(in crate::manifest) struct RotateCommand {
     /// How long old and new are both accepted before `retire`: `1h`.
     #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
     pub(in crate::manifest) soak: Option<String>,
+    /// How long each program may take: `30s`, `5m`; without it a minute.
+    #[schemars(regex(pattern = "^[1-9][0-9]*[smh]$"))]
+    pub(in crate::manifest) timeout: Option<String>,
     /// How often: `90d`, `12h`, `8w`.
     #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
     pub(in crate::manifest) every: Option<String>,
