@@ -176,11 +176,12 @@ impl Holders<'_> {
         for (place, spec) in &self.copies {
             let unclear = |error| apply::midway(operation, self.unclear(error));
             let wanted = self.wanted(spec, &old).map_err(unclear)?;
-            // A document has one version for all that is in it: of what the copy does not get it need not hear.
-            if !all.iter().any(|address| wanted.contains_key(address)) {
+            let affected = self.affected(&wanted, spec, &now).map_err(unclear)?;
+            // A document has one version for all that is in it: of what changes nothing for the copy it need not hear.
+            let is_new = |address: &Address| *address != Revision::address();
+            if !all.iter().any(|address| wanted.contains_key(address)) && !affected.keys().any(is_new) {
                 continue;
             }
-            let affected = self.affected(&wanted, spec, &now).map_err(unclear)?;
             let plan = apply::plan(place, self.stores[place].as_ref(), &affected).await;
             let changes = plan.iter().flat_map(Plan::changes);
             let strangers: Vec<Address> = changes
