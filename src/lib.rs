@@ -37,7 +37,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | talks | `cli` | clap, stdout, the process's environment |
-//! | use cases | [`desired`], [`apply`], [`backup`], [`init`], [`policy`], [`hooks`], [`doctor`], [`migrate`] | what should be where; order: journal, call, look, settle, verify; who may do what; what a bundle needs; what is wrong; how secrets move |
+//! | use cases | [`desired`], [`apply`], [`authorise`], [`backup`], [`init`], [`policy`], [`hooks`], [`doctor`], [`migrate`] | what should be where; order: journal, call, look, settle, verify; who may do what; what a bundle needs; what is wrong; how secrets move |
 //! | adapters | [`store`], [`journal`], [`durable`], [`deliver`], [`program`], [`web`], [`database`], [`xero`] | places, files, servers |
 //! | pure | [`manifest`], [`plan`], [`render`], [`exchange`], [`document`], [`seal`] | meaning; no I/O, no clock |
 //! | words | [`secret`], [`name`], [`snapshot`] | how a value lives in memory, and what it is called |
@@ -67,6 +67,7 @@ pub mod xero;
 
 // Use cases.
 pub mod apply;
+pub mod authorise;
 pub mod backup;
 pub mod desired;
 pub mod doctor;

@@ -65,7 +65,7 @@ impl Context {
     }
 
     /// Names the copies that have what was there before.
-    fn name_the_sync(&self, plan: &Plan) -> Result<()> {
+    pub(super) fn name_the_sync(&self, plan: &Plan) -> Result<()> {
         let takes =
             |copy: &&CopySpec| plan.changes().any(|(_, change)| copy.selection.takes(&change.address));
         let names: Vec<&str> =

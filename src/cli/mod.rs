@@ -48,6 +48,7 @@ mod sync;
 mod table;
 mod target;
 mod ui;
+mod xero;
 
 use crate::apply::ApplyError;
 use crate::store::OperationId;
@@ -145,6 +146,7 @@ enum Verb {
     Diff(diff::DiffArgs),
     Migrate(migrate::MigrateArgs),
     Rotate(rotate::RotateArgs),
+    Xero(xero::XeroArgs),
     Backup(backup::BackupArgs),
     #[command(visible_alias = "run")]
     Exec(exec::ExecArgs),
@@ -179,6 +181,7 @@ fn run(ctx: &mut Context, verb: &Verb) -> anyhow::Result<Exit> {
         Verb::Diff(args) => diff::run(ctx, args),
         Verb::Migrate(args) => migrate::run(ctx, args),
         Verb::Rotate(args) => rotate::run(ctx, args),
+        Verb::Xero(args) => xero::run(ctx, args),
         Verb::Backup(args) => backup::run(ctx, args),
         Verb::Exec(args) => exec::run(ctx, args),
         Verb::Recipients(args) => recipients::run(ctx, args),
@@ -201,7 +204,18 @@ fn go_on(ctx: &Context, id: &OperationId, command: &str, skip_changed: bool) -> 
     match parse(&words).map(|cli| cli.verb) {
         Ok(Verb::Migrate(args)) => migrate::go_on(ctx, &args, id, skip_changed),
         Ok(Verb::Rotate(args)) => rotate::go_on(ctx, &args, id, skip_changed),
+        Ok(Verb::Xero(args)) => xero::go_on(ctx, &args, id, skip_changed),
         _ => Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() }.into()),
+    }
+}
+
+/// Forgets an operation of which nothing is in a place yet, where the command that began it knows how; `false` where it is
+/// to be undone like every other.
+fn forget(ctx: &Context, id: &OperationId, command: &str) -> anyhow::Result<bool> {
+    let words: Vec<OsString> = command.split(' ').map(OsString::from).collect();
+    match parse(&words).map(|cli| cli.verb) {
+        Ok(Verb::Xero(args)) => xero::forget(ctx, &args, id),
+        _ => Ok(false),
     }
 }
 

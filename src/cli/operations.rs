@@ -6,7 +6,7 @@ use super::table::{Cell, Table, Tone};
 use super::ui::plural;
 use crate::apply;
 use crate::journal::{Journal, Standing, Summary};
-use crate::store::Store;
+use crate::store::{OperationId, Store};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -271,6 +271,11 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         | Standing::Done
         | Standing::Nothing => {}
     }
+    if let Some(command) = &summary.goes_on
+        && super::forget(ctx, &summary.id, command)?
+    {
+        return Ok(Exit::Done);
+    }
     let stores = ctx.stores()?;
     let undo =
         ctx.wait_for(async { Ok(apply::plan_undo(&journal, &summary.id, &stores, skip_changed).await?) })?;
@@ -318,6 +323,12 @@ pub(super) fn waiting(ctx: &Context, command: &str) -> Result<Option<(Summary, j
         Standing::Soaking(until) => Some((one, until)),
         _ => None,
     }))
+}
+
+/// The operation that stopped midway and that this command goes on with.
+pub(super) fn midway_by(ctx: &Context, goes_on: &str) -> Result<Option<OperationId>> {
+    let of_it = |one: &Summary| one.goes_on.as_deref() == Some(goes_on) && is_unfinished(one);
+    Ok(newest(ctx, &ctx.journal()?, of_it)?.map(|one| one.id))
 }
 
 fn is_unfinished(summary: &Summary) -> bool {

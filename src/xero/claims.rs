@@ -22,6 +22,8 @@ pub struct Claims {
     pub issued: Option<Timestamp>,
     /// `exp`.
     pub expires: Option<Timestamp>,
+    /// `scope`: what the user agreed to.
+    pub scopes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +38,8 @@ struct Written<'a> {
     iat: Option<&'a RawValue>,
     #[serde(borrow)]
     exp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    scope: Option<&'a RawValue>,
 }
 
 impl Claims {
@@ -57,6 +61,7 @@ impl Claims {
             client: written.client_id.and_then(word),
             issued: written.nbf.or(written.iat).and_then(moment),
             expires: written.exp.and_then(moment),
+            scopes: written.scope.and_then(scopes).unwrap_or_default(),
         })
     }
 }
@@ -67,6 +72,19 @@ fn word(raw: &RawValue) -> Option<String> {
     let plain =
         (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     plain.then_some(text)
+}
+
+/// A list, or words with a space between two of them; nothing where one of them is no scope.
+fn scopes(raw: &RawValue) -> Option<Vec<String>> {
+    let listed = serde_json::from_str::<Vec<String>>(raw.get());
+    let words =
+        || serde_json::from_str::<String>(raw.get()).map(|text| text.split(' ').map(str::to_owned).collect());
+    let scopes = listed.or_else(|_| words()).ok()?;
+    let plain = |scope: &String| {
+        (1..=64).contains(&scope.len())
+            && scope.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    (scopes.len() <= 64 && scopes.iter().all(plain)).then_some(scopes)
 }
 
 fn moment(raw: &RawValue) -> Option<Timestamp> {
@@ -93,6 +111,19 @@ pub(super) mod tests {
         let told = claims(&token);
         assert_eq!((told.user.as_deref(), told.client.as_deref()), (Some("1b2c-3d"), Some("AB")));
         assert_eq!(told.expires.unwrap().as_second() - told.issued.unwrap().as_second(), 1800);
+    }
+
+    #[test]
+    fn scopes_are_a_list_or_words() {
+        let of = |scope: &str| claims(&jwt(&format!(r#"{{"scope":{scope}}}"#))).scopes;
+        assert_eq!(
+            of(r#"["offline_access","accounting.settings"]"#),
+            ["offline_access", "accounting.settings"]
+        );
+        assert_eq!(of(r#""offline_access accounting.settings""#), ["offline_access", "accounting.settings"]);
+        for none in ["7", "[1]", r#"["a b"]"#, r#"["\u001b"]"#, r#""""#] {
+            assert_eq!(of(none), [""; 0], "{none}");
+        }
     }
 
     #[test]

@@ -41,3 +41,4 @@ mod store_contract;
 mod support;
 mod tidy;
 mod xero;
+mod xero_login;

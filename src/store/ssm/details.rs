@@ -116,6 +116,26 @@ impl Ssm {
         Ok(found)
     }
 
+    /// Who wrote the parameters of these addresses last, as AWS knows them. Those that are not there are left out; so is
+    /// everything where this identity may not ask.
+    pub async fn writers(&self, addresses: &[Address]) -> Result<BTreeMap<Address, String>, StoreError> {
+        let mut named = BTreeMap::new();
+        for address in addresses {
+            named.insert(self.name_of(address)?, address);
+        }
+        let names: Vec<String> = named.keys().cloned().collect();
+        let mut writers = BTreeMap::new();
+        for batch in names.chunks(BATCH) {
+            for described in self.describe(batch).await? {
+                let address = described.name.as_ref().and_then(|name| named.get(name));
+                if let (Some(address), Some(user)) = (address, described.last_modified_user) {
+                    writers.insert((*address).clone(), user);
+                }
+            }
+        }
+        Ok(writers)
+    }
+
     async fn describe(&self, names: &[String]) -> Result<Vec<ParameterMetadata>, StoreError> {
         let clients = self.aws.clients().await?;
         let filter = ParameterStringFilter::builder().key("Name").option("Equals");

@@ -1,0 +1,298 @@
+//! `xero status`: each connection, how long its tokens live, and what is wrong.
+//!
+//! Owns how that looks: bars on a terminal, words in a pipe, no token anywhere. Xero is asked only where somebody says so.
+
+use super::{Connection, held, instances, rotations};
+use crate::cli::context::Context;
+use crate::cli::operations::moment;
+use crate::cli::reading::Held;
+use crate::cli::report::Exit;
+use crate::cli::table::{Cell, Table, Tone};
+use crate::manifest::Place;
+use crate::name::Address;
+use crate::xero::{ACCESS, Problem, Standing, UNUSED};
+use anyhow::Result;
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Show each connection, how long its tokens live, and what is wrong
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  strongroom -e prod xero status
+  strongroom -e prod xero status --check --quiet     (from cron: 3 where something is wrong)
+
+An access token lives for 30 minutes, and that it has ended is nothing wrong: whoever needs one
+refreshes. A refresh token ends when nobody used it for 60 days; from day 45 on that is said.")]
+pub(super) struct StatusArgs {
+    /// End with 3 where a refresh token has ended or will within 15 days, or a part is missing
+    #[arg(long)]
+    check: bool,
+
+    /// Ask Xero for the names of the organisations, with the access tokens that are still good
+    #[arg(long)]
+    ask: bool,
+}
+
+/// Cells of a bar.
+const BAR: usize = 8;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    connections: &'a [Row],
+}
+
+/// One connection. No token is in it.
+#[derive(Serialize)]
+struct Row {
+    rotation: String,
+    connection: String,
+    /// None where home has none, or the manifest says that it is a secret.
+    tenant: Option<String>,
+    /// What the organisation is called, where Xero was asked.
+    tenant_name: Option<String>,
+    access_ends: Option<String>,
+    /// Seconds; negative where it has ended.
+    access_left: Option<i64>,
+    refreshed: Option<String>,
+    /// Who that was, where home tells.
+    by: Option<String>,
+    refresh_ends: Option<String>,
+    refresh_left: Option<i64>,
+    missing: Vec<String>,
+    problems: Vec<String>,
+}
+
+pub(super) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit> {
+    let mut rows = Vec::new();
+    for (rotation, spec) in rotations(ctx)? {
+        let held = held(ctx, spec)?;
+        let all: Vec<Connection<'_>> = instances(ctx, spec, &held)?
+            .into_iter()
+            .map(|instance| Connection::of(rotation, spec, instance))
+            .collect();
+        let writers = writers(ctx, &all)?;
+        for connection in &all {
+            let name = if args.ask { organisation(ctx, connection, &held)? } else { None };
+            let by = writers.get(&connection.parts.refresh_token).cloned();
+            rows.push(Row::of(ctx, connection, &held, name, by)?);
+        }
+    }
+    let wrong = rows.iter().any(|row| !row.problems.is_empty());
+    if ctx.ui.json() {
+        ctx.ui.document("xero-status", &Document { connections: &rows })?;
+    } else if rows.is_empty() {
+        ctx.ui.note("no connection yet: `strongroom xero login 1` makes one, once its client_id and client_secret are set");
+    } else {
+        show(ctx, &rows)?;
+    }
+    Ok(if args.check && wrong { Exit::Pending } else { Exit::Done })
+}
+
+/// Who wrote each refresh token last, where home keeps that.
+fn writers(ctx: &Context, all: &[Connection<'_>]) -> Result<BTreeMap<Address, String>> {
+    if ctx.environment()?.home != Place::Ssm || all.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let addresses: Vec<Address> =
+        all.iter().map(|connection| connection.parts.refresh_token.clone()).collect();
+    let home = ctx.parameters()?;
+    ctx.wait_for(async { Ok(home.writers(&addresses).await?) })
+}
+
+/// What Xero calls the organisation; nothing where the access token is not good any more, or is of others.
+fn organisation(ctx: &Context, connection: &Connection<'_>, held: &Held) -> Result<Option<String>> {
+    let (parts, xero) = (&connection.parts, connection.xero());
+    let (Some(token), Some(tenant)) =
+        (held.snapshot.value(&parts.access_token), held.snapshot.value(&parts.tenant_id))
+    else {
+        return Ok(None);
+    };
+    if let Err(error) = xero.check() {
+        ctx.ui.warning(&format!("{}: {error}", connection.shown()));
+        return Ok(None);
+    }
+    match ctx.wait_for(async { Ok(xero.connections(token).await) })? {
+        Ok(all) => {
+            let own = all.into_iter().find(|one| one.tenant.eq_ignore_ascii_case(tenant.expose()));
+            if own.is_none() {
+                ctx.ui.warning(&format!(
+                    "{}: its user is not connected to its organisation any more: `strongroom xero login {}`",
+                    connection.shown(),
+                    connection.word()
+                ));
+            }
+            Ok(own.map(|own| own.name))
+        }
+        Err(error) => {
+            ctx.ui.warning(&format!("{}: {error}", connection.shown()));
+            Ok(None)
+        }
+    }
+}
+
+impl Row {
+    fn of(
+        ctx: &Context,
+        connection: &Connection<'_>,
+        held: &Held,
+        tenant_name: Option<String>,
+        by: Option<String>,
+    ) -> Result<Row> {
+        let (parts, now) = (&connection.parts, (ctx.clock())());
+        let standing = Standing::of(parts, &held.snapshot, now);
+        let may_be_shown = ctx.project()?.manifest.key(&parts.tenant_id).is_some_and(|key| !key.secret);
+        let tenant = held.snapshot.value(&parts.tenant_id).filter(|_| may_be_shown);
+        let left = |ends: Option<Timestamp>| ends.map(|at| at.duration_since(now).as_secs());
+        let refresh_ends = standing.refresh_ends();
+        let word = connection.word();
+        Ok(Row {
+            rotation: connection.rotation.name.clone(),
+            connection: connection.shown(),
+            tenant: tenant.map(|tenant| tenant.expose().chars().take(64).collect()),
+            tenant_name,
+            access_ends: standing.access_ends.map(moment),
+            access_left: left(standing.access_ends),
+            refreshed: standing.refreshed.map(moment),
+            by,
+            refresh_ends: refresh_ends.map(moment),
+            refresh_left: left(refresh_ends),
+            missing: standing.missing.iter().map(ToString::to_string).collect(),
+            problems: standing.problems.iter().map(|problem| told(problem, connection, &word)).collect(),
+        })
+    }
+
+    fn cells(&self, drawn: bool, by: bool) -> Vec<Cell> {
+        let tenant = self.tenant_name.as_deref().or(self.tenant.as_deref()).unwrap_or_default();
+        let access = life(self.access_left, ACCESS, drawn);
+        let refresh = life(self.refresh_left, UNUSED, drawn);
+        // A token that ended is what it does every half hour.
+        let quiet = if self.access_left.is_some_and(|left| left > 0) { Tone::Good } else { Tone::Faint };
+        let tone = match self.refresh_left {
+            Some(left) if left <= 0 => Tone::Bad,
+            Some(left) if left <= 15 * 86_400 => Tone::Notable,
+            _ => Tone::Good,
+        };
+        // The refresh token's life begins with the refresh.
+        let age = self.refresh_left.map(|left| UNUSED - SignedDuration::from_secs(left));
+        let refreshed = match (drawn, age) {
+            (true, Some(age)) => format!("{} ago", words(age.max(SignedDuration::ZERO))),
+            _ => self.refreshed.clone().unwrap_or_default(),
+        };
+        let mut cells = vec![
+            Cell::plain(&self.connection),
+            Cell::plain(tenant),
+            Cell::new(&access, quiet),
+            Cell::new(&refresh, tone),
+            Cell::plain(&refreshed),
+        ];
+        if by {
+            cells.push(Cell::plain(self.by.as_deref().map(short).unwrap_or_default()));
+        }
+        cells
+    }
+}
+
+/// The part of an ARN that people know somebody by.
+fn short(arn: &str) -> &str {
+    arn.splitn(6, ':').nth(5).unwrap_or(arn)
+}
+
+fn show(ctx: &Context, rows: &[Row]) -> Result<()> {
+    let by = rows.iter().any(|row| row.by.is_some());
+    let columns = ["connection", "organisation", "access token", "refresh token", "refreshed"];
+    let mut table = Table::new(columns.into_iter().chain(by.then_some("by")));
+    let drawn = ctx.ui.stdout_is_terminal();
+    rows.iter().for_each(|row| table.row(row.cells(drawn, by)));
+    ctx.ui.table(&table)?;
+    for row in rows {
+        for problem in &row.problems {
+            ctx.ui.warning(&format!("{}: {problem}", row.connection));
+        }
+    }
+    Ok(())
+}
+
+fn told(problem: &Problem, connection: &Connection<'_>, word: &str) -> String {
+    let login = format!("`strongroom xero login {word}`");
+    match problem {
+        Problem::NoLogin => format!("nobody has logged in for it: {login}"),
+        Problem::Missing(parts) => {
+            let names: Vec<&str> = parts.iter().map(|part| part.key.as_str()).collect();
+            let app = [&connection.parts.client_id, &connection.parts.client_secret];
+            let how = match parts.iter().find(|part| app.contains(part)) {
+                Some(first) => format!("`strongroom set {first}`"),
+                None => login,
+            };
+            format!("{} missing: {how}", names.join(", "))
+        }
+        Problem::Ended => {
+            format!("its refresh token was not used for 60 days, and Xero takes it no more: {login}")
+        }
+        Problem::EndsSoon { left } => format!(
+            "its refresh token ends in {} unless it is used: `strongroom rotate {word}`",
+            words(*left)
+        ),
+        Problem::NoTime => {
+            format!("{} is no time that is known", connection.parts.token_expires_at.key)
+        }
+        Problem::LaterThanItself => format!(
+            "{} says that the access token lives longer than the token itself does",
+            connection.parts.token_expires_at.key
+        ),
+    }
+}
+
+/// What is left of a life, as a bar where it is drawn, and in words.
+fn life(left: Option<i64>, whole: SignedDuration, drawn: bool) -> String {
+    let Some(left) = left.map(SignedDuration::from_secs) else { return String::new() };
+    match (left.is_positive(), drawn) {
+        (true, true) => format!("{} {}", bar(left, whole), words(left)),
+        (true, false) => format!("{} left", words(left)),
+        (false, true) => format!("{} ended {} ago", bar(left, whole), words(left.abs())),
+        (false, false) => format!("ended {} ago", words(left.abs())),
+    }
+}
+
+/// Full where all of it is left, empty where nothing is.
+fn bar(left: SignedDuration, whole: SignedDuration) -> String {
+    let share = (left.as_secs_f64() / whole.as_secs_f64()).clamp(0.0, 1.0);
+    // Something is left as long as anything is.
+    let full = (share * BAR as f64).ceil() as usize;
+    format!("{}{}", "█".repeat(full), "░".repeat(BAR - full))
+}
+
+/// In the largest unit of which there are two.
+fn words(time: SignedDuration) -> String {
+    let minutes = time.as_mins();
+    match minutes {
+        0..120 => format!("{minutes} min"),
+        120..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} d", minutes / 1_440),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_is_a_bar_on_a_terminal_and_words_everywhere() {
+        let minutes = |left: i64| Some(left * 60);
+        assert_eq!(life(minutes(24), ACCESS, true), "███████░ 24 min");
+        assert_eq!(life(minutes(24), ACCESS, false), "24 min left");
+        assert_eq!(life(minutes(1), ACCESS, true), "█░░░░░░░ 1 min");
+        assert_eq!(life(minutes(-200), ACCESS, true), "░░░░░░░░ ended 3 h ago");
+        assert_eq!(life(minutes(45), ACCESS, true), "████████ 45 min");
+        assert_eq!(life(Some(59 * 86_400), UNUSED, false), "59 d left");
+        assert_eq!(life(None, UNUSED, true), "");
+    }
+
+    #[test]
+    fn somebody_is_known_by_the_end_of_an_arn() {
+        assert_eq!(short("arn:aws:sts::111122223333:assumed-role/eb-ec2/i-0"), "assumed-role/eb-ec2/i-0");
+        assert_eq!(short("alice"), "alice");
+    }
+}

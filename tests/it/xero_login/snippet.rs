@@ -1,0 +1,1 @@
+//! The lock that an app takes before it refreshes, as the documents have it.
