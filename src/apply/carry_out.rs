@@ -75,12 +75,16 @@ pub struct Done {
     pub left: Vec<(Place, Address)>,
     /// Until when it waits, where it has something left to do after that.
     pub soaking: Option<Timestamp>,
+    /// Whether an undo would leave all of it.
+    pub lasting: bool,
 }
 
 impl Done {
     pub(super) fn of(operation: &Operation) -> Done {
         let changes = operation.writes().iter().map(|write| write.changes.len()).sum();
-        Done { operation: operation.id().clone(), changes, left: Vec::new(), soaking: None }
+        let lasting = !operation.writes().is_empty()
+            && (0..operation.writes().len()).all(|write| operation.is_lasting(write));
+        Done { operation: operation.id().clone(), changes, left: Vec::new(), soaking: None, lasting }
     }
 }
 

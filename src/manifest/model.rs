@@ -381,6 +381,8 @@ pub enum RotationKind {
     DjangoSecretKey { key: name::Address, fallbacks: Option<name::Address>, soak: Option<Duration> },
     /// Values that nothing else must learn first.
     Random { keys: Vec<name::Address>, verify: Option<Program> },
+    /// Values that AWS rotates in a secret of its own; which member of it each key gets.
+    Follow { secret: String, keys: Vec<(name::Address, String)> },
     /// Values that programs publish to their target.
     Command {
         keys: Vec<name::Address>,

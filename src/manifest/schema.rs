@@ -15,7 +15,8 @@ use serde_json::Value;
 
 pub use rotate::{ChosenBy, Strategy, Tls, TlsMode};
 pub(super) use rotate::{
-    Rotate, RotateCommand, RotateDjangoSecretKey, RotatePostgres, RotateRandom, RotateXero, XeroKeys,
+    Rotate, RotateCommand, RotateDjangoSecretKey, RotateFollow, RotatePostgres, RotateRandom, RotateXero,
+    XeroKeys,
 };
 
 /// A strongroom manifest: the environments of one project, its keys, and where their values go. It never holds a secret.

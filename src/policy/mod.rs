@@ -154,6 +154,7 @@ fn written(environment: &EnvironmentSpec, needs: &Needs<'_>, held: &Held) -> Pol
         Place::Vault | Place::Beanstalk { .. } | Place::Memory => {}
     }
     services::beanstalk(&mut policy, &site, needs);
+    services::followed(&mut policy, &needs.followed);
     policy
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Needs<'a> {
     pub(super) copies: Vec<(&'a CopySpec, Updates)>,
     /// What strongroom keeps for itself in home.
     pub(super) own: Own,
+    /// Secrets that others keep, by their ARNs, which are read.
+    pub(super) followed: Vec<&'a str>,
     /// Whether the saved configurations of applications are looked at, for old values of what goes by reference.
     pub(super) looks_at_saved: bool,
 }
@@ -76,7 +78,8 @@ pub(super) fn needs<'a>(
         Bearer::Operator => Needs {
             groups: groups().map(|group| (&group.name, Access::Keep)).collect(),
             copies: copies(Updates::Yes),
-            own: Own::Lease,
+            own: own(manifest, environment),
+            followed: followed(manifest, environment),
             looks_at_saved: true,
             ..Needs::default()
         },
@@ -91,6 +94,22 @@ pub(super) fn needs<'a>(
         Bearer::Instance => of_instance(manifest, environment),
         Bearer::Rotator => of_rotator(manifest, environment),
     }
+}
+
+/// What whoever runs rotations needs of what strongroom keeps for itself.
+fn own(manifest: &Manifest, environment: &EnvironmentSpec) -> Own {
+    match rotations(manifest, environment).next() {
+        Some(_) => Own::Minted,
+        None => Own::Lease,
+    }
+}
+
+fn followed<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> Vec<&'a str> {
+    let secret = |kind| match kind {
+        RotationKind::Follow { secret, .. } => Some(secret.as_str()),
+        _ => None,
+    };
+    rotations(manifest, environment).filter_map(secret).collect()
 }
 
 fn is_for_app(group: &GroupSpec) -> bool {
@@ -211,7 +230,7 @@ fn of_rotator<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> N
             groups.insert(&group.name, Access::Read);
         }
     }
-    Needs { groups, copies, own: Own::Minted, ..Needs::default() }
+    Needs { groups, copies, own: Own::Minted, followed: followed(manifest, environment), ..Needs::default() }
 }
 
 /// Adds what is derived from what is changed, however far that goes, and the groups that it is derived from besides.
@@ -259,6 +278,9 @@ fn touched<'a>(manifest: &Manifest, kind: &'a RotationKind) -> (Vec<(Group, Key)
             let keys = manifest.groups().filter(|group| group.name == spec.group);
             let keys = keys.flat_map(|group| group.keys.keys());
             (keys.map(|key| (spec.group.clone(), key.clone())).collect(), Vec::new())
+        }
+        RotationKind::Follow { keys, .. } => {
+            (keys.iter().map(|(address, _)| name(address)).collect(), Vec::new())
         }
         RotationKind::DjangoSecretKey { key, fallbacks, .. } => {
             ([key].into_iter().chain(fallbacks).map(name).collect(), Vec::new())

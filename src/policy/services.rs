@@ -280,6 +280,13 @@ pub(super) fn beanstalk(policy: &mut Policy, site: &Site, needs: &Needs<'_>) {
     }
 }
 
+/// What reads secrets that others keep. One that is sealed with a key of its own needs `kms:Decrypt` for that beside it,
+/// which no manifest knows.
+pub(super) fn followed(policy: &mut Policy, secrets: &[&str]) {
+    let resources: Vec<String> = secrets.iter().map(|&arn| arn.to_owned()).collect();
+    policy.add(Statement::new("ReadFollowed", &["secretsmanager:GetSecretValue"], resources));
+}
+
 /// What strongroom keeps for itself in home, as far as it is needed.
 pub(super) fn own_names(manifest: &Manifest, environment: &EnvironmentSpec, own: Own) -> BTreeSet<String> {
     let name = match own {

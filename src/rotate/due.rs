@@ -1,6 +1,6 @@
 //! When what is rotated was last changed, and when it is to be the next time: by the dates that home keeps.
 
-use crate::manifest::{Instances, RotationKind};
+use crate::manifest::{Instances, RotationKind, RotationSpec};
 use crate::name::Address;
 use crate::snapshot::Snapshot;
 use jiff::Timestamp;
@@ -41,6 +41,7 @@ pub fn renewed(kind: &RotationKind, instances: &Instances) -> Vec<Address> {
     match kind {
         RotationKind::Random { keys, .. } | RotationKind::Command { keys, .. } => keys.clone(),
         RotationKind::Postgres(spec) => vec![spec.password.clone()],
+        RotationKind::Follow { keys, .. } => keys.iter().map(|(address, _)| address.clone()).collect(),
         RotationKind::DjangoSecretKey { key, .. } => vec![key.clone()],
         RotationKind::Xero(spec) => {
             let known = instances.get(&spec.group).into_iter().flatten();
@@ -52,6 +53,18 @@ pub fn renewed(kind: &RotationKind, instances: &Instances) -> Vec<Address> {
             known.map(token).collect()
         }
     }
+}
+
+/// Whether a declared rotation is looked at by a run of all that is due: it is to be made every so often, what it leaves has
+/// an end, or others decide when.
+pub fn recurs(spec: &RotationSpec) -> bool {
+    let ends = match &spec.kind {
+        RotationKind::DjangoSecretKey { fallbacks, .. } => fallbacks.is_some(),
+        RotationKind::Command { retire, .. } => retire.is_some(),
+        RotationKind::Follow { .. } => true,
+        _ => false,
+    };
+    ends || spec.every.is_some()
 }
 
 /// Whether a declared rotation gives this address new values.

@@ -11,13 +11,15 @@
 mod command;
 mod django;
 mod due;
+mod follow;
 mod holders;
 mod programs;
 mod random;
 
 pub use command::Command;
 pub use django::{Asked, DjangoSecretKey, Pair, Soak, Verdict, Way, decide, soak};
-pub use due::{Age, age, renewed, renews};
+pub use due::{Age, age, recurs, renewed, renews};
+pub use follow::Follow;
 pub use holders::{Foreseen, Holders, Publication};
 pub use programs::Programs;
 pub use random::Random;

@@ -19,7 +19,7 @@ pub use lease::{Guard, Lease, Leases, LocalLeases, ParameterLeases, SecretLeases
 pub use manifest_file::ManifestFile;
 pub use memory::Memory;
 pub use probe::Probe;
-pub use secrets_manager::SecretsManager;
+pub use secrets_manager::{SecretsManager, members};
 pub use ssm::{Ssm, Stray};
 pub use vault::{HISTORY, Vault};
 

@@ -5,6 +5,7 @@
 
 mod command;
 mod django;
+mod follow;
 mod random;
 mod show;
 mod story;
@@ -14,6 +15,7 @@ use super::context::Context;
 use super::report::{Exit, Report, Stop};
 use crate::manifest::{RotationKind, RotationSpec};
 use crate::name::Instance;
+use crate::rotate;
 use crate::store::OperationId;
 use anyhow::Result;
 use clap::Args;
@@ -67,7 +69,7 @@ pub(super) fn run(ctx: &Context, args: &RotateArgs) -> Result<Exit> {
     let environment = &ctx.environment()?.name;
     let known = ctx.project()?.manifest.rotations();
     let mut worst = Exit::Done;
-    for spec in known.filter(|spec| spec.environments.contains(environment) && comes_due(spec)) {
+    for spec in known.filter(|spec| spec.environments.contains(environment) && rotate::recurs(spec)) {
         // One that fails is told, and is in nobody's way.
         let ended = Story::new(ctx, (spec, None), args, spec.every).and_then(|story| begin(&story));
         worst = worst.max(ended.unwrap_or_else(|error| {
@@ -89,6 +91,7 @@ pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_cha
         }
         RotationKind::DjangoSecretKey { .. } => django::go_on(&story, (id, skip_changed)),
         RotationKind::Command { .. } => command::go_on(&story, (id, skip_changed)),
+        RotationKind::Follow { secret, keys } => follow::go_on(&story, (secret, keys), (id, skip_changed)),
         _ => unknown(&story),
     }
 }
@@ -98,24 +101,14 @@ fn begin(story: &Story<'_>) -> Result<Exit> {
     if let Some(waits) = story.waits()? {
         return Ok(waits);
     }
-    let django = matches!(story.spec.kind, RotationKind::DjangoSecretKey { .. });
-    if story.args.due && story.spec.every.is_none() && !django {
-        return Ok(Exit::Done);
-    }
+    let when_asked = story.args.due && story.spec.every.is_none();
     match &story.spec.kind {
         RotationKind::Random { keys, verify } => random::begin(story, (keys, verify.as_ref())),
         RotationKind::DjangoSecretKey { .. } => django::begin(story),
+        RotationKind::Command { .. } if when_asked => Ok(Exit::Done),
         RotationKind::Command { .. } => command::begin(story),
+        RotationKind::Follow { secret, keys } => follow::begin(story, secret, keys),
         _ => unknown(story),
-    }
-}
-
-/// Whether it is looked at among all that is due: it is to be made every so often, or what it leaves has an end.
-fn comes_due(spec: &RotationSpec) -> bool {
-    match &spec.kind {
-        RotationKind::DjangoSecretKey { fallbacks, .. } => fallbacks.is_some() || spec.every.is_some(),
-        RotationKind::Command { retire, .. } => retire.is_some() || spec.every.is_some(),
-        _ => spec.every.is_some(),
     }
 }
 

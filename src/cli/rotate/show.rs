@@ -51,11 +51,12 @@ pub(super) fn text(ctx: &Context, command: &str, sketch: &Sketch, foreseen: &For
 
 pub(super) fn said(ctx: &Context, command: &str, done: &Done) {
     ctx.warn_of_left(&done.left);
-    ctx.ui.note(&format!(
-        "{command}: {} in force and read back; `strongroom undo {}` brings the old values back",
-        plural(done.changes, "change"),
-        done.operation
-    ));
+    let changes = plural(done.changes, "change");
+    let back = match done.lasting {
+        true => String::new(),
+        false => format!("; `strongroom undo {}` brings the old values back", done.operation),
+    };
+    ctx.ui.note(&format!("{command}: {changes} in force and read back{back}"));
     if let Some(until) = done.soaking {
         ctx.ui.note(&format!(
             "the old values are accepted until {}; `strongroom {command}` after that ends it",

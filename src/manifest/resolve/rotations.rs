@@ -31,6 +31,7 @@ impl Resolver<'_> {
                 Rotate::DjangoSecretKey(spec) => (&spec.every, &spec.environments),
                 Rotate::Random(spec) => (&spec.every, &spec.environments),
                 Rotate::Command(spec) => (&spec.every, &spec.environments),
+                Rotate::Follow(spec) => (&None, &spec.environments),
             };
             let every = self.duration(&step(&trail, "every"), every.as_ref());
             let all: Vec<name::Environment> = manifest.environments.keys().cloned().collect();
@@ -41,6 +42,7 @@ impl Resolver<'_> {
                 Rotate::DjangoSecretKey(spec) => self.django_secret_key(&trail, spec, manifest),
                 Rotate::Random(spec) => self.random(&trail, spec, manifest),
                 Rotate::Command(spec) => self.command(&trail, spec, manifest),
+                Rotate::Follow(spec) => self.follow(&trail, spec, manifest),
             };
             let line = self.source.line(&trail);
             if let Some(kind) = kind {
@@ -204,6 +206,28 @@ impl Resolver<'_> {
             self.help(&step(trail, "soak"), On::Key, "nothing to wait for", help);
         }
         Some(RotationKind::Command { keys, chosen_by: written.chosen_by, apply, verify, retire, soak })
+    }
+
+    fn follow(
+        &mut self,
+        trail: &Trail,
+        written: &schema::RotateFollow,
+        manifest: &Manifest,
+    ) -> Option<RotationKind> {
+        let arn = written.secret.split(':').collect::<Vec<_>>();
+        if !matches!(arn.as_slice(), ["arn", _, "secretsmanager", _, _, "secret", ..]) {
+            let help = "the ARN that RDS or Secrets Manager shows: `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME`";
+            self.help(&step(trail, "secret"), On::Value, "not the ARN of a secret", help);
+        }
+        let all = step(trail, "keys");
+        if written.keys.is_empty() {
+            self.found(&all, On::Value, "no key to bring along");
+        }
+        let member = |(key, member): (&String, &String)| {
+            Some((self.writes(&step(&all, key), key, manifest)?, member.clone()))
+        };
+        let keys = written.keys.iter().filter_map(member).collect();
+        Some(RotationKind::Follow { secret: written.secret.clone(), keys })
     }
 
     fn program(&mut self, trail: &Trail, words: &[String], timeout: Duration) -> Program {

@@ -2,6 +2,7 @@
 //!
 //! Owns the fields of `[rotate.NAME]`, as `schema` owns the others.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -20,6 +21,8 @@ pub(in crate::manifest) enum Rotate {
     Random(RotateRandom),
     /// Values that programs of your own publish to their target.
     Command(RotateCommand),
+    /// Values that AWS itself rotates in a secret of its own, as RDS does with a master password: they are brought along.
+    Follow(RotateFollow),
 }
 
 /// The login of a PostgreSQL role.
@@ -211,6 +214,19 @@ pub(in crate::manifest) struct RotateCommand {
     /// How often: `90d`, `12h`, `8w`.
     #[schemars(regex(pattern = "^[1-9][0-9]*[hdw]$"))]
     pub(in crate::manifest) every: Option<String>,
+    /// The environments that it exists in; without it all of them.
+    pub(in crate::manifest) environments: Option<Vec<String>>,
+}
+
+/// Values that AWS itself rotates in a secret of its own: they are brought along.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::manifest) struct RotateFollow {
+    /// The ARN of the secret in Secrets Manager, whose value is a JSON object.
+    #[schemars(regex(pattern = "^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$"))]
+    pub(in crate::manifest) secret: String,
+    /// Which member of it each key gets: `{ RDS_USERNAME = "username", RDS_PASSWORD = "password" }`.
+    pub(in crate::manifest) keys: IndexMap<String, String>,
     /// The environments that it exists in; without it all of them.
     pub(in crate::manifest) environments: Option<Vec<String>>,
 }

@@ -9,6 +9,7 @@
 //! A member that is `null` counts as absent. What else is no string in a document (a number, `true`, an object) is read as
 //! its JSON text, is named by the attribute `json`, and stays what it is where the new value reads as that.
 
+mod elsewhere;
 mod json_document;
 mod lifecycle;
 mod past;
@@ -18,6 +19,8 @@ mod review;
 mod seen;
 mod text;
 mod write;
+
+pub use elsewhere::members;
 
 use super::aws::{Aws, Failure, Family};
 use super::{Applied, ErrorKind, OperationId, Receipt, Store, StoreError};
