@@ -105,7 +105,7 @@ fn own(manifest: &Manifest, environment: &EnvironmentSpec) -> Own {
 }
 
 fn followed<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> Vec<&'a str> {
-    let secret = |kind| match kind {
+    let secret = |kind: &'a RotationKind| match kind {
         RotationKind::Follow { secret, .. } => Some(secret.as_str()),
         _ => None,
     };

@@ -181,6 +181,7 @@ fn a_field_that_the_schema_does_not_have_is_refused_everywhere() {
                 | ["groups", _, "keys"]
                 | ["groups", _, "keys", _, "values" | "tags"]
                 | ["render", _, "rename"]
+                | ["rotate", "followed", "keys"]
         )
     };
     for path in tables.iter().filter(|path| !free(path)) {
