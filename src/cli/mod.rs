@@ -219,6 +219,15 @@ fn forget(ctx: &Context, id: &OperationId, command: &str) -> anyhow::Result<bool
     }
 }
 
+/// Refuses to undo what would bring back something that is not accepted any more, by the command that began it.
+fn may_be_undone(ctx: &Context, id: &OperationId, command: &str) -> anyhow::Result<()> {
+    let words: Vec<OsString> = command.split(' ').map(OsString::from).collect();
+    match parse(&words).map(|cli| cli.verb) {
+        Ok(Verb::Rotate(args)) => rotate::may_be_undone(ctx, &args, id),
+        _ => Ok(()),
+    }
+}
+
 /// Parses the command line, does what it says, reports, and gives the exit code.
 pub fn main() -> ExitCode {
     let limits = harden::process();

@@ -271,10 +271,11 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         | Standing::Done
         | Standing::Nothing => {}
     }
-    if let Some(command) = &summary.goes_on
-        && super::forget(ctx, &summary.id, command)?
-    {
-        return Ok(Exit::Done);
+    if let Some(command) = &summary.goes_on {
+        if super::forget(ctx, &summary.id, command)? {
+            return Ok(Exit::Done);
+        }
+        super::may_be_undone(ctx, &summary.id, command)?;
     }
     let stores = ctx.stores()?;
     let undo =

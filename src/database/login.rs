@@ -15,6 +15,9 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row};
 
+/// What our sessions call themselves.
+pub const APPLICATION: &str = "strongroom";
+
 /// How long a login may take in all, and how long one statement may.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -164,7 +167,7 @@ pub async fn login(server: &Server, user: &str, password: &Secret) -> Result<Ses
     let (host, port) = server.reached_at();
     let at = format!("{host}:{port}");
     let mut config = Config::new();
-    config.user(user).password(password.expose()).dbname(&server.database).application_name("strongroom");
+    config.user(user).password(password.expose()).dbname(&server.database).application_name(APPLICATION);
     let attempt = async {
         let unreachable =
             |why: std::io::Error| LoginError::Unreachable { at: at.clone(), reason: why.to_string() };

@@ -17,7 +17,7 @@ pub use alter::{Change, Ended, Outcome, alter, end_sessions};
 pub use facts::{
     Connected, Fence, Identity, Privileges, Rds, RoleFacts, fence, identity, privileges, role_facts, sessions,
 };
-pub use login::{LoginError, Session, login};
+pub use login::{APPLICATION, LoginError, Session, login};
 pub use role::{InvalidRole, Role};
 pub use slots::{Need, Prepared, SetupError, Slots, Statement, missing, prepare};
 pub use verifier::{MalformedVerifier, Verifier};

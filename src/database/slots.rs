@@ -14,8 +14,8 @@ use tokio_postgres::types::Type;
 pub struct Slots {
     /// The role that the app logs in with today, and that owns its tables.
     pub owner: Role,
-    /// The role that will alternate with it.
-    pub other: Role,
+    /// The role that will alternate with it; none where one role has to do.
+    pub other: Option<Role>,
     /// The role that will change their passwords.
     pub rotator: Role,
 }
@@ -23,7 +23,17 @@ pub struct Slots {
 impl Slots {
     /// The slots of an owner, the other one called as it with `_b` behind.
     pub fn of(owner: Role, rotator: Role) -> Result<Slots, InvalidRole> {
-        Ok(Slots { other: owner.other_slot()?, owner, rotator })
+        Ok(Slots { other: Some(owner.other_slot()?), owner, rotator })
+    }
+
+    /// One role alone, whose password changes under its users.
+    pub fn alone(owner: Role, rotator: Role) -> Slots {
+        Slots { owner, other: None, rotator }
+    }
+
+    /// Both, or the one.
+    fn roles(&self) -> impl Iterator<Item = &Role> {
+        std::iter::once(&self.owner).chain(&self.other)
     }
 }
 
@@ -96,8 +106,11 @@ pub enum SetupError {
 /// What is still missing, in the order in which it is run. Changes nothing.
 pub async fn missing(session: &Session, slots: &Slots) -> Result<Vec<Statement>, SetupError> {
     let mut missing = Vec::new();
-    roles(session, slots, &mut missing).await?;
-    settings(session, slots, &mut missing).await?;
+    owner(session, slots, &mut missing).await?;
+    if let Some(other) = &slots.other {
+        second(session, slots, other, &mut missing).await?;
+        settings(session, &slots.owner, other, &mut missing).await?;
+    }
     fences(session, slots, &mut missing).await?;
     rights(session, slots, &mut missing).await?;
     Ok(missing)
@@ -142,10 +155,13 @@ fn needed(sql: String, why: impl Into<String>) -> Statement {
     Statement { sql, why: why.into(), need: Need::Setup }
 }
 
-async fn roles(session: &Session, slots: &Slots, missing: &mut Vec<Statement>) -> Result<(), SetupError> {
-    let Slots { owner, other, rotator } = slots;
-    let unfit = |role: &Role, reason| Err(SetupError::Role { role: role.to_string(), reason });
-    if rotator == owner || rotator == other {
+fn unfit(role: &Role, reason: &'static str) -> Result<(), SetupError> {
+    Err(SetupError::Role { role: role.to_string(), reason })
+}
+
+async fn owner(session: &Session, slots: &Slots, missing: &mut Vec<Statement>) -> Result<(), SetupError> {
+    let Slots { owner, rotator, .. } = slots;
+    if slots.roles().any(|role| role == rotator) {
         return unfit(rotator, "a rotator that changed its own password would lock itself out");
     }
     let Some(first) = role_facts(session, owner).await? else {
@@ -160,8 +176,23 @@ async fn roles(session: &Session, slots: &Slots, missing: &mut Vec<Statement>) -
     if role_facts(session, rotator).await?.is_none() {
         return unfit(rotator, "the server has none of that name");
     }
+    if by_option(session).await? && !privileges_of(session, rotator, owner).await? {
+        missing.push(admin_option(owner, rotator));
+    }
+    Ok(())
+}
+
+/// The role that alternates with the owner.
+async fn second(
+    session: &Session,
+    slots: &Slots,
+    other: &Role,
+    missing: &mut Vec<Statement>,
+) -> Result<(), SetupError> {
+    let Slots { owner, rotator, .. } = slots;
+    let limit = role_facts(session, owner).await?.and_then(|first| first.connection_limit);
+    let limit = limit.map_or(String::new(), |limit| format!(" CONNECTION LIMIT {limit}"));
     let second = role_facts(session, other).await?;
-    let limit = first.connection_limit.map_or(String::new(), |limit| format!(" CONNECTION LIMIT {limit}"));
     match &second {
         None => missing.push(needed(
             format!("CREATE ROLE {} LOGIN{limit}", other.quoted()),
@@ -174,14 +205,6 @@ async fn roles(session: &Session, slots: &Slots, missing: &mut Vec<Statement>) -
         Some(second) if !second.login => missing
             .push(needed(format!("ALTER ROLE {} LOGIN", other.quoted()), "a slot has to be able to log in")),
         Some(_) => {}
-    }
-    // Before 16 CREATEROLE is enough, and nobody can give himself an option on a role.
-    let by_option = identity(session).await?.version >= 160_000;
-    if by_option && !privileges_of(session, rotator, owner).await? {
-        missing.push(needed(
-            format!("GRANT {} TO {} WITH ADMIN OPTION", owner.quoted(), rotator.quoted()),
-            "from PostgreSQL 16 on only the admin of a role may change its password",
-        ));
     }
     let member = second.as_ref().is_some_and(|role| role.member_of.iter().any(|of| of == owner.as_str()));
     if !member {
@@ -196,13 +219,22 @@ async fn roles(session: &Session, slots: &Slots, missing: &mut Vec<Statement>) -
             format!("its sessions act as {owner}, so that whatever they make is {owner}'s"),
         ));
     }
-    if by_option && second.is_some() && !privileges_of(session, rotator, other).await? {
-        missing.push(needed(
-            format!("GRANT {} TO {} WITH ADMIN OPTION", other.quoted(), rotator.quoted()),
-            "from PostgreSQL 16 on only the admin of a role may change its password",
-        ));
+    if second.is_some() && by_option(session).await? && !privileges_of(session, rotator, other).await? {
+        missing.push(admin_option(other, rotator));
     }
     Ok(())
+}
+
+/// Before 16 CREATEROLE is enough, and nobody can give himself an option on a role.
+async fn by_option(session: &Session) -> Result<bool, DatabaseError> {
+    Ok(identity(session).await?.version >= 160_000)
+}
+
+fn admin_option(of: &Role, rotator: &Role) -> Statement {
+    needed(
+        format!("GRANT {} TO {} WITH ADMIN OPTION", of.quoted(), rotator.quoted()),
+        "from PostgreSQL 16 on only the admin of a role may change its password",
+    )
 }
 
 /// Whether a role has the admin option on another.
@@ -213,7 +245,12 @@ async fn privileges_of(session: &Session, member: &Role, of: &Role) -> Result<bo
 }
 
 /// Settings belong to the role that logs in: what was set for the owner has to be set for the other slot too.
-async fn settings(session: &Session, slots: &Slots, missing: &mut Vec<Statement>) -> Result<(), SetupError> {
+async fn settings(
+    session: &Session,
+    owner: &Role,
+    other: &Role,
+    missing: &mut Vec<Statement>,
+) -> Result<(), SetupError> {
     let sql = "SELECT d.datname::text, split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)
         FROM pg_catalog.pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c
         JOIN pg_catalog.pg_roles r ON r.oid = s.setrole LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
@@ -221,12 +258,12 @@ async fn settings(session: &Session, slots: &Slots, missing: &mut Vec<Statement>
             SELECT FROM pg_catalog.pg_db_role_setting t JOIN pg_catalog.pg_roles o ON o.oid = t.setrole
             WHERE o.rolname = $2 AND t.setdatabase = s.setdatabase AND c = ANY (t.setconfig))
         ORDER BY 1 NULLS FIRST, 2";
-    let (owner, other) = (slots.owner.as_str(), slots.other.as_str());
-    for row in session.ask(sql, &[(&owner, Type::TEXT), (&other, Type::TEXT)]).await? {
+    let names = [(&owner.as_str() as _, Type::TEXT), (&other.as_str() as _, Type::TEXT)];
+    for row in session.ask(sql, &names).await? {
         let (database, name, value): (Option<String>, String, String) =
             (get(&row, 0)?, get(&row, 1)?, get(&row, 2)?);
         let within = database.map_or(String::new(), |name| format!(" IN DATABASE {}", identifier(&name)));
-        let role = slots.other.quoted();
+        let role = other.quoted();
         // A list is kept with its elements quoted, and would be quoted again as a whole.
         let sql = if LISTS.contains(&name.as_str()) {
             format!(
@@ -268,7 +305,7 @@ async fn fences(session: &Session, slots: &Slots, missing: &mut Vec<Statement>) 
             "a rotator that slept while another went on is refused here; no value is in it",
         ));
     }
-    for role in [&slots.owner, &slots.other] {
+    for role in slots.roles() {
         let row = "SELECT EXISTS (SELECT FROM strongroom.fence WHERE role = $1)";
         if !there || !answer(session, row, &[role.as_str()]).await? {
             missing.push(needed(

@@ -157,6 +157,12 @@ impl Operation {
     }
 
     fn load_plans(&mut self, lines: &[Line]) -> Result<(), JournalError> {
+        let planned = lines.iter().any(|line| matches!(line.step, Step::Planned { .. }));
+        // What was settled with the values may hold fingerprints of it.
+        if !planned && lines.iter().any(|line| matches!(line.step, Step::Chosen { .. })) {
+            let chosen = self.open_document(&self.path_of(CHOSEN))?;
+            self.key = chosen.fingerprint_key.unwrap_or_else(|| self.key.clone());
+        }
         for line in lines {
             if let Step::Planned { plan, writes } = &line.step {
                 let path = self.plan_path(*plan);

@@ -15,7 +15,7 @@ pub use crate::manifest::composed::{find, find_all};
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A value with everything percent-encoded that may mean something in a URL.
-pub(super) fn encode(value: &Secret) -> Zeroizing<String> {
+pub fn encode(value: &Secret) -> Zeroizing<String> {
     // Room for the worst case, so that no half-written copy stays behind when the string grows.
     let mut text = Zeroizing::new(String::with_capacity(value.len() * 3));
     text.extend(utf8_percent_encode(value.expose(), ENCODED));

@@ -13,6 +13,7 @@ mod django;
 mod due;
 mod follow;
 mod holders;
+pub mod postgres;
 mod programs;
 mod random;
 

@@ -6,6 +6,7 @@
 mod command;
 mod django;
 mod follow;
+mod postgres;
 mod random;
 mod show;
 mod story;
@@ -19,6 +20,7 @@ use crate::rotate;
 use crate::store::OperationId;
 use anyhow::Result;
 use clap::Args;
+use postgres::PostgresArgs;
 use std::time::Duration;
 use story::Story;
 
@@ -54,6 +56,9 @@ pub(super) struct RotateArgs {
     /// Django's key in one deployment instead of two: some sessions fail while instances are replaced
     #[arg(long, conflicts_with_all = ["due", "compromised"])]
     fast: bool,
+
+    #[command(flatten)]
+    postgres: PostgresArgs,
 }
 
 fn age(text: &str) -> Result<Duration, String> {
@@ -92,7 +97,20 @@ pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_cha
         RotationKind::DjangoSecretKey { .. } => django::go_on(&story, (id, skip_changed)),
         RotationKind::Command { .. } => command::go_on(&story, (id, skip_changed)),
         RotationKind::Follow { secret, keys } => follow::go_on(&story, (secret, keys), (id, skip_changed)),
+        RotationKind::Postgres(postgres) => postgres::go_on(&story, postgres, (id, skip_changed)),
         _ => unknown(&story),
+    }
+}
+
+/// Refuses to undo what would bring back something that is not accepted any more.
+pub(super) fn may_be_undone(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<()> {
+    let (spec, instance) = named(ctx, args)?;
+    match &spec.kind {
+        RotationKind::Postgres(postgres) => {
+            let story = Story::new(ctx, (spec, instance), args, None)?;
+            postgres::may_be_undone(&story, postgres, &ctx.journal()?.open(id)?)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -108,6 +126,7 @@ fn begin(story: &Story<'_>) -> Result<Exit> {
         RotationKind::Command { .. } if when_asked => Ok(Exit::Done),
         RotationKind::Command { .. } => command::begin(story),
         RotationKind::Follow { secret, keys } => follow::begin(story, secret, keys),
+        RotationKind::Postgres(postgres) => postgres::begin(story, postgres),
         _ => unknown(story),
     }
 }
@@ -150,6 +169,7 @@ fn named<'a>(ctx: &'a Context, args: &RotateArgs) -> Result<(&'a RotationSpec, O
 impl RotateArgs {
     /// The arguments that matter to whoever goes on, as they are typed; each with a blank before it.
     fn for_resume(&self) -> String {
-        String::new()
+        let compromised = if self.compromised { " --compromised" } else { "" };
+        format!("{compromised}{}", self.postgres.for_resume())
     }
 }

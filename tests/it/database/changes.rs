@@ -1,6 +1,6 @@
 //! A change of a password: it happens once, in the order of epochs, or not at all, and a lost answer is told as such.
 
-use super::{APP, alter, client, first, prepared, proof, role};
+use super::{APP, alter, first, prepared, proof, role};
 use crate::support::postgres::Cluster;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -175,7 +175,7 @@ async fn somebody_who_holds_the_fence_is_waited_for_and_then_told() {
 #[tokio::test]
 async fn sessions_outlive_a_change_until_they_are_ended() {
     let cluster = prepared().await;
-    let old = client(&cluster, "app", APP).await;
+    let old = cluster.app("app", APP).await;
     assert_eq!(alter(&cluster.plain(), "app", "next", 1, "one").await, Ok(Outcome::Altered));
     assert_eq!(first(&old, "SELECT 'still here'").await, "still here");
 

@@ -1,6 +1,6 @@
 //! What a failed login proves, case by case: of all that can go wrong only one thing says that a password is wrong.
 
-use super::{APP, client, fresh, proof, role, secret};
+use super::{APP, fresh, proof, role, secret};
 use crate::support::postgres::{Cluster, HOST};
 use std::io::Write as _;
 use strongroom::database::{LoginError, Server, Tls, Verifier, identity, login, role_facts, sessions};
@@ -148,8 +148,8 @@ async fn passwords_kept_as_md5_still_log_in() {
 async fn who_is_connected_is_told_with_address_and_name() {
     let cluster = fresh().await;
     cluster.sql("GRANT pg_read_all_stats TO rotator").await;
-    let _one = client(&cluster, "app", APP).await;
-    let _two = client(&cluster, "app", APP).await;
+    let _one = cluster.app("app", APP).await;
+    let _two = cluster.app("app", APP).await;
     let session = cluster.login("rotator", super::ROTATOR).await;
     let connected = sessions(&session, &role("app")).await.unwrap();
     assert_eq!(connected.len(), 1);

@@ -9,8 +9,7 @@ mod slots;
 use crate::support::postgres::Cluster;
 use strongroom::database::{self, Change, DatabaseError, LoginError, Outcome, Role, Server, Slots, Verifier};
 use strongroom::secret::Secret;
-use tokio::net::TcpStream;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 const ROTATOR: &str = "invented-rotator-password";
 const APP: &str = "invented-app-password";
@@ -68,16 +67,6 @@ async fn alter(
 async fn proof(server: &Server, user: &str, password: &str) -> Result<(), LoginError> {
     database::login(server, user, &secret(password)).await?.close().await;
     Ok(())
-}
-
-/// The app itself, over loopback.
-async fn client(cluster: &Cluster, user: &str, password: &str) -> Client {
-    let stream = TcpStream::connect(("127.0.0.1", cluster.port())).await.unwrap();
-    let mut config = tokio_postgres::Config::new();
-    config.user(user).password(password).dbname("postgres").application_name("the-app");
-    let (client, connection) = config.connect_raw(stream, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
 }
 
 async fn first(client: &Client, query: &str) -> String {

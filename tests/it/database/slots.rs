@@ -1,6 +1,6 @@
 //! Two login roles that are one owner: what setting them up does, and that whatever either of them makes is the owner's.
 
-use super::{APP, ROTATOR, alter, client, first, fresh, prepared, proof, role, roles, slots};
+use super::{APP, ROTATOR, alter, first, fresh, prepared, proof, role, roles, slots};
 use crate::support::postgres::Cluster;
 use strongroom::database::{
     DatabaseError, Need, Outcome, Prepared, SetupError, Slots, Statement, identity, missing, prepare,
@@ -35,12 +35,12 @@ async fn what_one_slot_makes_the_other_can_change_because_the_owner_has_it() {
     let who = identity(&session).await.unwrap();
     assert_eq!((who.session_user.as_str(), who.current_user.as_str()), ("app_b", "app"));
 
-    let b = client(&cluster, "app_b", "invented-b").await;
+    let b = cluster.app("app_b", "invented-b").await;
     b.batch_execute("CREATE TABLE orders (id int); CREATE VIEW v AS SELECT 1").await.unwrap();
     b.batch_execute("DISCARD ALL").await.unwrap();
     b.batch_execute("CREATE TABLE after_discard (id int)").await.unwrap();
     assert_eq!(alter(&cluster.plain(), "app", "invented-a", 1, "two").await, Ok(Outcome::Altered));
-    let a = client(&cluster, "app", "invented-a").await;
+    let a = cluster.app("app", "invented-a").await;
     a.batch_execute("ALTER TABLE orders ADD total int; DROP VIEW v; DROP TABLE after_discard").await.unwrap();
     assert_eq!(first(&b, "SELECT tableowner FROM pg_tables WHERE tablename = 'orders'").await, "app");
 
@@ -69,7 +69,7 @@ async fn what_was_set_for_the_owner_holds_in_the_other_slot_too() {
     cluster.sql(&told[0].sql).await;
     assert_eq!(missing(&session, &slots()).await, Ok(Vec::new()));
     alter(&cluster.plain(), "app_b", "invented-b", 1, "one").await.unwrap();
-    let (a, b) = (client(&cluster, "app", APP).await, client(&cluster, "app_b", "invented-b").await);
+    let (a, b) = (cluster.app("app", APP).await, cluster.app("app_b", "invented-b").await);
     for setting in ["search_path", "timezone", "default_transaction_isolation", "app.tenant"] {
         let show = format!("SHOW {setting}");
         assert_eq!(first(&a, &show).await, first(&b, &show).await, "{setting}");
@@ -88,7 +88,7 @@ async fn names_that_break_out_of_sql_are_names() {
         cluster.sql(&format!("CREATE ROLE \"{}\" LOGIN PASSWORD 'x'", name.replace('"', "\"\""))).await;
         let slots = Slots::of(owner, role("rotator")).unwrap();
         prepare(&session, &slots).await.unwrap();
-        let other = slots.other.as_str();
+        let other = slots.other.as_ref().unwrap().as_str();
         assert_eq!(
             alter(&cluster.plain(), other, "invented", 1, "one").await,
             Ok(Outcome::Altered),

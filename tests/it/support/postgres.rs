@@ -183,6 +183,16 @@ impl Cluster {
         row.unwrap_or_default()
     }
 
+    /// The app itself, over loopback.
+    pub(crate) async fn app(&self, user: &str, password: &str) -> Client {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let mut config = tokio_postgres::Config::new();
+        config.user(user).password(password).dbname("postgres").application_name("the-app");
+        let (client, connection) = config.connect_raw(stream, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
     /// A session as in production.
     pub(crate) async fn login(&self, user: &str, password: &str) -> Session {
         login(&self.server(), user, &Secret::new(password.to_owned()).unwrap()).await.unwrap()

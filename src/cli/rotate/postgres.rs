@@ -1,0 +1,218 @@
+//! Rotations of a PostgreSQL login, and their set-up.
+//!
+//! Owns their arguments, and what is told before they are begun. What is looked at and done is
+//! [`crate::rotate::postgres`]'s.
+
+use super::super::context::generated;
+use super::super::report::{Exit, Stop};
+use super::super::table::Tone;
+use super::super::ui::{plural, shown};
+use super::story::{Sketch, Story};
+use crate::database::{Need, Statement, Tls};
+use crate::journal::Operation;
+use crate::manifest::{PostgresSpec, Strategy, TlsMode};
+use crate::name::Address;
+use crate::rotate::postgres::{Addressed, Allowed, Foreseen, Postgres, Setup};
+use crate::rotate::wanted;
+use crate::store::OperationId;
+use anyhow::Result;
+use clap::Args;
+use std::fmt::Write as _;
+
+/// What is said of a rotation of a PostgreSQL login.
+#[derive(Debug, Args, Default)]
+pub(super) struct PostgresArgs {
+    /// Postgres: set up the second login and its fences on the server first, once
+    #[arg(long)]
+    setup: bool,
+
+    /// Postgres: reach the server through a tunnel's near end; its certificate is still checked
+    #[arg(long, value_name = "HOST:PORT", value_parser = near_end)]
+    via: Option<(String, u16)>,
+
+    /// Postgres: change a login that somebody still uses; his next login fails
+    #[arg(long)]
+    despite_sessions: bool,
+
+    /// Postgres, strategy "single": nobody can log in until every copy is deployed
+    #[arg(long)]
+    accept_downtime: bool,
+}
+
+fn near_end(text: &str) -> Result<(String, u16), String> {
+    let parsed = text.rsplit_once(':').and_then(|(host, port)| {
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        (!host.is_empty()).then_some((host.to_owned(), port.parse().ok()?))
+    });
+    parsed.ok_or_else(|| "such as localhost:15432".to_owned())
+}
+
+impl PostgresArgs {
+    /// The arguments that matter to whoever goes on, each with a blank before it.
+    pub(super) fn for_resume(&self) -> String {
+        let mut text = String::new();
+        for (given, flag) in [
+            (self.setup, " --setup"),
+            (self.despite_sessions, " --despite-sessions"),
+            (self.accept_downtime, " --accept-downtime"),
+        ] {
+            if given {
+                text.push_str(flag);
+            }
+        }
+        if let Some((host, port)) = &self.via {
+            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+            let _ = write!(text, " --via {host}:{port}");
+        }
+        text
+    }
+}
+
+pub(super) fn begin(story: &Story<'_>, spec: &PostgresSpec) -> Result<Exit> {
+    let rotation = rotation(story, spec)?;
+    if story.args.postgres.setup {
+        return set_up(story, &rotation);
+    }
+    let Some(age) = story.age(std::slice::from_ref(&spec.password))? else { return Ok(Exit::Done) };
+    if spec.strategy == Strategy::Single && !story.args.postgres.accept_downtime {
+        return Err(downtime(story).into());
+    }
+    let held = story.held()?;
+    let holders = story.holders(&held.instances)?;
+    let foreseen = story.ctx.wait_for(async { Ok(rotation.foresee(&holders).await?) })?;
+    let single = foreseen.active == foreseen.target;
+    let mut details = vec![(spec.password.clone(), format!("32 new characters{}", super::show::since(age)))];
+    if !single {
+        details.push((spec.user.clone(), format!("{} instead of {}", foreseen.target, foreseen.active)));
+    }
+    details.extend(
+        spec.urls.iter().map(|address| (address.clone(), "its login, and nothing else of it".to_owned())),
+    );
+    let notes = notes(&rotation, &foreseen, single);
+    let sketch = Sketch { desired: wanted(&foreseen.values), details, notes };
+    story.begin(&rotation, &held, &sketch)
+}
+
+pub(super) fn go_on(story: &Story<'_>, spec: &PostgresSpec, which: (&OperationId, bool)) -> Result<Exit> {
+    let (rotation, held) = (rotation(story, spec)?, story.held()?);
+    if !story.args.postgres.setup {
+        return story.go_on(&rotation, &held, which);
+    }
+    let holders = story.holders(&held.instances)?;
+    let setup = story.ctx.wait_for(async { Ok(rotation.foresee_setup(&holders).await?) })?;
+    story.go_on(&Addressed { values: setup.addresses, password: spec.password.clone() }, &held, which)
+}
+
+/// Refuses to undo what would bring back a login that is not accepted any more.
+pub(super) fn may_be_undone(story: &Story<'_>, spec: &PostgresSpec, operation: &Operation) -> Result<()> {
+    let (rotation, held) = (rotation(story, spec)?, story.held()?);
+    let holders = story.holders(&held.instances)?;
+    story.ctx.wait_for(async { Ok(rotation.may_be_undone(operation, &holders).await?) })
+}
+
+fn rotation(story: &Story<'_>, spec: &PostgresSpec) -> Result<Postgres> {
+    let folder = &story.ctx.project()?.folder;
+    let tls = match spec.tls.mode {
+        TlsMode::VerifyFull => Tls::VerifyFull { ca: spec.tls.ca.as_ref().map(|file| folder.join(file)) },
+        TlsMode::Disable => Tls::Disabled,
+    };
+    let args = &story.args.postgres;
+    let allowed = Allowed {
+        name: story.spec.name.clone(),
+        despite_sessions: args.despite_sessions,
+        compromised: story.args.compromised,
+    };
+    Ok(Postgres { spec: spec.clone(), tls, via: args.via.clone(), allowed, generate: generated })
+}
+
+fn notes(rotation: &Postgres, foreseen: &Foreseen, single: bool) -> Vec<String> {
+    let Foreseen { location, active, target, owner, in_use, .. } = foreseen;
+    let mut notes = Vec::new();
+    if single {
+        notes.push(format!(
+            "{location}: `{target}` gets the new password; from then on until a copy is deployed nobody there can log in anew, \
+             and instances that start cannot either; open sessions go on"
+        ));
+        notes.push("it cannot be undone: the server keeps no earlier password".to_owned());
+    } else {
+        notes.push(format!(
+            "{location}: `{target}` gets the new password and acts as `{owner}`; `{active}` is not changed and goes on working"
+        ));
+        if rotation.spec.user.group == rotation.spec.password.group {
+            notes.push(
+                "home keeps name and password apart: whoever reads both there in the moment between the two writes sees a \
+                 mix; a derived URL and the copies do not tear"
+                    .to_owned(),
+            );
+        }
+    }
+    if !in_use.is_empty() {
+        notes.push(format!("`{target}` is in use: {in_use}; they cannot log in anew after this"));
+    }
+    if rotation.allowed.compromised {
+        notes.push(format!(
+            "`{active}`: at the end its password is taken away and its sessions are ended; it cannot be undone after that"
+        ));
+    }
+    notes
+}
+
+fn downtime(story: &Story<'_>) -> Stop {
+    Stop::usage(format!(
+        "`{}` has one login: between the change on the server and the deployment of every copy nobody can log in anew",
+        story.spec.name
+    ))
+    .hint("give --accept-downtime; a deployment takes minutes, and open sessions go on meanwhile")
+    .hint("or let two logins take turns, and nothing is down: `strategy = \"alternating\"`, then --setup")
+}
+
+/// Shows what is missing with the reason for each, asks, and sets it up.
+fn set_up(story: &Story<'_>, rotation: &Postgres) -> Result<Exit> {
+    let ctx = story.ctx;
+    let held = story.held()?;
+    let holders = story.holders(&held.instances)?;
+    let setup = ctx.wait_for(async { Ok(rotation.foresee_setup(&holders).await?) })?;
+    let command = format!("{} --setup", story.command());
+    if setup.statements.is_empty() {
+        ctx.ui.note(&format!("{command}: {} is set up", setup.location));
+    } else {
+        ctx.ui.show(&told(story, &command, &setup));
+        if !ctx.dry_run() {
+            let environment = ctx.environment()?;
+            let question = format!("Run {} there?", plural(setup.statements.len(), "statement"));
+            ctx.ui.approve(&question, environment.protected.then_some(&environment.name))?;
+            let prepared = ctx.wait_for(async { Ok(rotation.set_up(&holders).await?) })?;
+            ctx.ui.note(&format!("{command}: {} run", plural(prepared.ran.len(), "statement")));
+            for (statement, why) in &prepared.refused {
+                let lacking = match statement.need {
+                    Need::Nothing => "it works without",
+                    Need::Setup | Need::Rotation => "let the master user run it before the first rotation",
+                };
+                ctx.ui.warning(&format!("refused: {} ({why}); {lacking}", shown(&statement.sql)));
+            }
+        } else if setup.addresses.is_empty() {
+            ctx.ui.note("dry run: nothing was changed");
+        }
+    }
+    let password = rotation.spec.password.clone();
+    let there = ctx.wait_for(async { Ok(holders.refer_to_slots(&password).await?) })?;
+    if there {
+        return Ok(Exit::Done);
+    }
+    let detail = |address: &Address| match *address == password {
+        true => "as it is; copies will refer to it by another address",
+        false => "the present password, for copies to refer to",
+    };
+    let details = setup.addresses.keys().map(|address| (address.clone(), detail(address).to_owned()));
+    let sketch = Sketch { desired: wanted(&setup.addresses), details: details.collect(), notes: Vec::new() };
+    story.begin(&Addressed { values: setup.addresses, password }, &held, &sketch)
+}
+
+fn told(story: &Story<'_>, command: &str, setup: &Setup) -> String {
+    let ui = &story.ctx.ui;
+    let mut text = format!("{command}\n{}\n", shown(&setup.location));
+    for Statement { sql, why, .. } in &setup.statements {
+        let _ = writeln!(text, "  {} {}\n      {}", ui.toned(Tone::Good, "+"), shown(sql), shown(why));
+    }
+    text
+}

@@ -1,0 +1,230 @@
+//! What is next in a rotation of a login: a pure function of what was found.
+//!
+//! Owns every refusal and its text. Only a login that was refused with 28P01 leads to a new password for a slot.
+
+use super::facts::{Chosen, Facts, Unfit, Works};
+use super::{Allowed, Effect};
+use crate::database::{Connected, Fence};
+use crate::store::{ErrorKind, StoreError};
+
+/// What is next, without the values.
+#[derive(Debug)]
+pub(super) enum Next {
+    Choose,
+    Act(Effect),
+    /// Put the new password where copies will refer to it.
+    Stage,
+    Publish,
+    Done,
+    /// A person must act; what was begun can be gone on with.
+    Person(StoreError),
+    /// The same, and nothing was begun.
+    GiveUp(StoreError),
+}
+
+/// How often a server may say that it took a password that it then refuses.
+const ATTEMPTS: usize = 2;
+
+pub(super) fn next(facts: &Facts, allowed: &Allowed) -> Next {
+    match &facts.chosen {
+        None => refusal(facts, allowed).map_or(Next::Choose, Next::GiveUp),
+        Some(chosen) => go_on(facts, chosen, allowed),
+    }
+}
+
+fn go_on(facts: &Facts, chosen: &Chosen, allowed: &Allowed) -> Next {
+    if let Some(fence) = overtaken(facts, chosen) {
+        return Next::GiveUp(facts.fenced(fence));
+    }
+    if chosen.stranger {
+        return Next::GiveUp(facts.stranger());
+    }
+    if chosen.proof == Works::No {
+        return match refusal(facts, allowed) {
+            Some(refused) if chosen.altered == 0 => Next::GiveUp(refused),
+            Some(refused) => Next::Person(refused),
+            None if chosen.altered >= ATTEMPTS => Next::Person(facts.refused_after_all()),
+            None if !chosen.staged => Next::Stage,
+            None => Next::Act(Effect::Alter),
+        };
+    }
+    if let Some(refused) = facts.urls_refused() {
+        return Next::Person(refused);
+    }
+    if !chosen.staged {
+        return Next::Stage;
+    }
+    if !chosen.published {
+        return Next::Publish;
+    }
+    if !allowed.compromised {
+        return Next::Done;
+    }
+    if facts.active != facts.target && before(&facts.fences.active, chosen.retire) {
+        return Next::Act(Effect::Retire);
+    }
+    if chosen.ended { Next::Done } else { Next::Act(Effect::EndSessions) }
+}
+
+/// Whether a fence stands before an epoch.
+fn before(fence: &Option<Fence>, epoch: i64) -> bool {
+    fence.as_ref().is_some_and(|fence| fence.epoch < epoch)
+}
+
+/// Who changed the slot after our values were chosen. A slot that takes our password was changed by nobody since.
+fn overtaken<'f>(facts: &'f Facts, chosen: &Chosen) -> Option<&'f Fence> {
+    let fence = facts.fences.target.as_ref()?;
+    let later =
+        fence.epoch > chosen.epoch || (fence.epoch == chosen.epoch && fence.operation != chosen.operation);
+    (later && chosen.proof == Works::No).then_some(fence)
+}
+
+/// Why no password may be changed now.
+fn refusal(facts: &Facts, allowed: &Allowed) -> Option<StoreError> {
+    // What no set-up mends goes before what is missing of it.
+    let hopeless = matches!(facts.unfit, Some(Unfit::ReadOnly | Unfit::ByToken(_) | Unfit::Master(_)));
+    if !facts.unprepared.is_empty() && !hopeless {
+        return Some(facts.unprepared(allowed));
+    }
+    if let Some(unfit) = &facts.unfit {
+        return Some(facts.unfit(unfit));
+    }
+    if facts.home == Some(Works::No) {
+        return Some(facts.home_refused());
+    }
+    if let Some(refused) = facts.urls_refused() {
+        return Some(refused);
+    }
+    if facts.tears {
+        return Some(facts.tearing(allowed));
+    }
+    if !facts.idle.is_empty() && !allowed.despite_sessions {
+        return Some(facts.in_use());
+    }
+    None
+}
+
+impl Facts {
+    fn person(&self, message: impl Into<String>) -> StoreError {
+        StoreError::new(ErrorKind::Person, self.location.clone(), message)
+    }
+
+    fn fenced(&self, fence: &Fence) -> StoreError {
+        let message = format!(
+            "operation {} has given `{}` another password since: nothing was changed",
+            fence.operation, self.target
+        );
+        StoreError::new(ErrorKind::Conflict, self.location.clone(), message)
+            .hint("home holds what that operation published; rotate again if another change is still wanted")
+    }
+
+    fn stranger(&self) -> StoreError {
+        let message = "home holds neither the login from before nor the new one: somebody changed it since";
+        StoreError::new(ErrorKind::Conflict, self.location.clone(), message).hint(format!(
+            "theirs stands; the new password of `{}` is in nobody's hands: rotate again to begin anew",
+            self.target
+        ))
+    }
+
+    pub(super) fn unfit(&self, unfit: &Unfit) -> StoreError {
+        match unfit {
+            Unfit::ReadOnly => self
+                .person("it is read-only: a replica, or no longer the primary")
+                .hint("let `host` name the writer: the cluster's endpoint, or after a failover the new primary"),
+            Unfit::ByToken(role) => self
+                .person(format!("`{role}` logs in with IAM tokens (rds_iam), and no password of it is ever looked at"))
+                .hint(format!("nothing is to be rotated; or REVOKE rds_iam FROM {role}, if it shall have a password")),
+            Unfit::Master(role) => self
+                .person(format!("`{role}` is RDS's master user, whose password RDS itself keeps and may change"))
+                .hint(
+                    "give the app a role of its own and rotate that; the master's password is rotated by RDS: \
+                     `aws rds modify-db-instance --manage-master-user-password --db-instance-identifier …`",
+                ),
+            Unfit::NotAllowed(role) => self
+                .person(format!("the rotator may not change the password of `{role}`"))
+                .hint("CREATEROLE; from PostgreSQL 16 on also ADMIN OPTION on it; on RDS rds_password where passwords are restricted"),
+            Unfit::Expired(role) => self
+                .person(format!("the time of the password of `{role}` is over (VALID UNTIL): a new one would be refused too"))
+                .hint(format!("ALTER ROLE \"{role}\" VALID UNTIL 'infinity'")),
+            Unfit::NoLogin(role) => {
+                self.person(format!("`{role}` may not log in")).hint(format!("ALTER ROLE \"{role}\" LOGIN"))
+            }
+        }
+    }
+
+    fn unprepared(&self, allowed: &Allowed) -> StoreError {
+        let missing: Vec<&str> = self.unprepared.iter().map(|statement| statement.sql.as_str()).collect();
+        self.person(format!("it is not set up for this rotation; missing: {}", missing.join("; "))).hint(
+            format!(
+                "`strongroom rotate {} --setup` shows each statement with its reason, and asks",
+                allowed.name
+            ),
+        )
+    }
+
+    pub(super) fn home_refused(&self) -> StoreError {
+        let last = self.fences.active.as_ref().filter(|fence| !fence.operation.is_empty());
+        let by = last.map_or(String::new(), |fence| {
+            format!("; the last who changed its password was operation {}: `strongroom resume` where that was begun", fence.operation)
+        });
+        self.person(format!(
+            "the login that home holds is refused (`{}`): the app cannot log in either",
+            self.active
+        ))
+        .hint(format!("put the right password in home first{by}"))
+    }
+
+    fn urls_refused(&self) -> Option<StoreError> {
+        let (address, why) = self.urls.first()?;
+        let refused = self.person(format!("the URL cannot take the new login: {why}")).at(address);
+        Some(
+            refused.hint(
+                "write it with this login, or derive it: `derive = \"postgres://{USER}:{PASSWORD}@…\"`",
+            ),
+        )
+    }
+
+    fn tearing(&self, allowed: &Allowed) -> StoreError {
+        self.person(
+            "a copy refers to the password at an address that this would overwrite: an instance that starts meanwhile \
+             would get the old login name with the new password",
+        )
+        .hint(format!(
+            "`strongroom rotate {} --setup` gives each login an address of its own; then `strongroom sync`, if a copy \
+             is behind home",
+            allowed.name
+        ))
+    }
+
+    fn in_use(&self) -> StoreError {
+        self.person(format!(
+            "somebody still uses `{}`, whose password would change: {}",
+            self.target,
+            listed(&self.idle)
+        ))
+        .hint(
+            "find out which holder of the old login that is and bring it the present one; with `--despite-sessions` \
+             its open sessions go on, and its next login fails",
+        )
+    }
+
+    fn refused_after_all(&self) -> StoreError {
+        self.person(format!("the server took the new password of `{}` and refuses it in a login", self.target))
+            .hint("does the login reach the same server as the change? A pooler keeps passwords of its own: name the server itself")
+    }
+}
+
+/// Whoever is connected, for people.
+pub(super) fn listed(connected: &[Connected]) -> String {
+    let one = |Connected { address, application, sessions }: &Connected| {
+        let from = address.as_deref().unwrap_or("an address that the rotator may not see");
+        let application = if application.is_empty() { String::new() } else { format!(" ({application})") };
+        format!("{sessions} from {from}{application}")
+    };
+    const MOST: usize = 8;
+    let mut all: Vec<String> = connected.iter().take(MOST).map(one).collect();
+    if connected.len() > MOST {
+        all.push(format!("{} more", connected.len() - MOST));
+    }
+    all.join(", ")
+}
