@@ -6,6 +6,7 @@
 use super::context::Context;
 use crate::manifest::{
     Audience, EnvironmentSpec, GroupSpec, Instances, InstancesSpec, Manifest, Selection, ValueSource,
+    with_instances,
 };
 use crate::name::{Address, Group};
 use crate::snapshot::Snapshot;
@@ -23,8 +24,7 @@ pub(super) struct Held {
 impl From<Snapshot> for Held {
     /// What was read, with the instances that something is held of.
     fn from(snapshot: Snapshot) -> Held {
-        let mut instances = Instances::new();
-        snapshot.entries.keys().for_each(|address| add(&mut instances, address));
+        let instances = with_instances(Instances::new(), snapshot.entries.keys());
         Held { snapshot, instances }
     }
 }
@@ -91,20 +91,7 @@ impl Wish {
 
     /// The instances that it names by itself.
     fn instances(&self) -> Instances {
-        let mut named = Instances::new();
-        for address in &self.addresses {
-            add(&mut named, address);
-        }
-        named
-    }
-}
-
-fn add(instances: &mut Instances, address: &Address) {
-    if let Some(instance) = &address.instance {
-        let known = instances.entry(address.group.clone()).or_default();
-        if !known.contains(instance) {
-            known.push(instance.clone());
-        }
+        with_instances(Instances::new(), &self.addresses)
     }
 }
 
@@ -168,7 +155,7 @@ impl Context {
                 }
             };
             let (read, walked) = futures::future::try_join(reading, walking).await?;
-            walked.entries.keys().for_each(|address| add(&mut held.instances, address));
+            held.instances = with_instances(held.instances, walked.entries.keys());
             held.snapshot = joined(read, walked);
             // What values of discovered instances are derived from, where the walk did not come by it.
             let mut open = self::needed(manifest, environment, &held.instances, wish);

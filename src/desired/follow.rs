@@ -2,7 +2,7 @@
 //! operation.
 
 use super::View;
-use crate::manifest::{Instances, Manifest, ValueSource};
+use crate::manifest::{Instances, Manifest, ValueSource, with_instances};
 use crate::name::{Address, Environment};
 use crate::plan::{Desired, Want};
 use crate::secret::Secret;
@@ -61,15 +61,7 @@ fn loses_a_part(view: &View<'_>, desired: &Desired, follower: &Address) -> bool 
 
 /// The derived values in home that depend on any of these.
 fn followers(manifest: &Manifest, environment: &Environment, changing: &BTreeSet<Address>) -> Vec<Address> {
-    let mut instances = Instances::new();
-    for address in changing {
-        if let Some(instance) = &address.instance {
-            let known = instances.entry(address.group.clone()).or_default();
-            if !known.contains(instance) {
-                known.push(instance.clone());
-            }
-        }
-    }
+    let instances = with_instances(Instances::new(), changing);
     let depends = |address: &Address| {
         let mut all = BTreeSet::new();
         parts(manifest, environment, address, &mut all);

@@ -33,7 +33,7 @@ pub use problem::{ManifestError, Problem};
 pub use resolve::duration;
 pub use schema::json_schema;
 pub use template::{NameTemplate, Names, Placeholder};
-pub use variables::{Instances, Missing, NameClash, Variable, VariableName, VariablesError};
+pub use variables::{Instances, Missing, NameClash, Variable, VariableName, VariablesError, with_instances};
 
 /// What `now` is without the lines by which `after` differs from `before`: an edit that is taken back although others came
 /// after it. Nothing where both touch the same lines, or where what comes out is no manifest.

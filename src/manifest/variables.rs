@@ -14,6 +14,22 @@ use std::fmt;
 /// The instances that were discovered, by group. Groups that list theirs need no entry.
 pub type Instances = BTreeMap<name::Group, Vec<Instance>>;
 
+/// The instances that are known, with those of these addresses.
+pub fn with_instances<'a>(
+    mut instances: Instances,
+    addresses: impl IntoIterator<Item = &'a Address>,
+) -> Instances {
+    for address in addresses {
+        if let Some(instance) = &address.instance {
+            let known = instances.entry(address.group.clone()).or_default();
+            if !known.contains(instance) {
+                known.push(instance.clone());
+            }
+        }
+    }
+    instances
+}
+
 /// A variable's name, and whose value it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariableName {

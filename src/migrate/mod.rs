@@ -18,4 +18,4 @@ mod values;
 pub use decide::{DecideError, Decision, Goes, Row, SAID, Undeclared, Wish, decide};
 pub use report::Report;
 pub use run::{Migration, Stage, carry_on};
-pub use values::{ForeseeError, Foreseen, Unfaithful, Values, foresee, with_instances};
+pub use values::{ForeseeError, Foreseen, Unfaithful, Values, foresee};

@@ -6,7 +6,7 @@
 use super::names;
 use crate::apply::{self, ApplyError};
 use crate::desired::{CopyError, Revision, View, copy};
-use crate::manifest::{CopySpec, EnvironmentSpec, Instances, Manifest};
+use crate::manifest::{CopySpec, EnvironmentSpec, Instances, Manifest, with_instances};
 use crate::name::{Address, Environment};
 use crate::plan::{Change, Desired, Place, Plan, Want};
 use crate::snapshot::{Entry, Held, Snapshot};
@@ -52,22 +52,6 @@ impl Values {
         }
         after
     }
-}
-
-/// The instances that are known, with those of these addresses.
-pub fn with_instances<'a>(
-    mut instances: Instances,
-    addresses: impl IntoIterator<Item = &'a Address>,
-) -> Instances {
-    for address in addresses {
-        if let Some(instance) = &address.instance {
-            let known = instances.entry(address.group.clone()).or_default();
-            if !known.contains(instance) {
-                known.push(instance.clone());
-            }
-        }
-    }
-    instances
 }
 
 /// The whole of a migration before anything of it is there.

@@ -152,7 +152,7 @@ pub(super) fn go_on(
     let canary = args.canary.as_deref().map(|text| then.home_address(text)).transpose()?;
     // Some of what is planned may not be there yet.
     let planned = summary.targets.iter().map(|target| &target.address);
-    let instances = migrate::with_instances(then.read_home(&Reading::all())?.instances, planned);
+    let instances = crate::manifest::with_instances(then.read_home(&Reading::all())?.instances, planned);
     let migration = Migration {
         canary: canary.as_ref(),
         skip_changed,
