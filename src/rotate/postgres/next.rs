@@ -138,7 +138,7 @@ impl Facts {
                 .person(format!("`{role}` is RDS's master user, whose password RDS itself keeps and may change"))
                 .hint(
                     "give the app a role of its own and rotate that; the master's password is rotated by RDS: \
-                     `aws rds modify-db-instance --manage-master-user-password --db-instance-identifier …`",
+                     `kind = \"follow\"` brings along what it keeps in its own secret",
                 ),
             Unfit::NotAllowed(role) => self
                 .person(format!("the rotator may not change the password of `{role}`"))
