@@ -138,8 +138,11 @@ impl Holders<'_> {
     }
 
     /// Whether every copy that refers to this address is deployed with a reference to the slot that holds its value: then it
-    /// may be overwritten under them. So it may where no copy refers to it.
+    /// may be overwritten under them. So it may where no copy refers to it, or nothing alternates.
     pub async fn refer_to_slots(&self, address: &Address) -> Result<bool, StoreError> {
+        if self.manifest.slot_addresses(&self.spec.name, address).is_none() {
+            return Ok(true);
+        }
         let home = self.held().await?;
         let secret = self.manifest.key(address).is_some_and(|key| key.secret);
         let slot = self.manifest.refers_through(&self.spec.name, address, &home);

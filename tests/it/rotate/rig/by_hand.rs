@@ -1,14 +1,13 @@
-//! Rotations as somebody would make them by hand, with `set` and `sync` and the change of the password in between: what the
-//! rig is tried with.
+//! A rotation as somebody would make it by hand who knows nothing of addresses for slots: what the rig is tried with.
 
-use super::site::{APP, ROTATOR};
+use super::site::ROTATOR;
 use super::{Rig, wait};
 use strongroom::database::{Change, Outcome, Role, Slots, Verifier, alter, login, prepare};
 use strongroom::secret::Secret;
 
 impl Rig {
-    /// What is done once: the other slot, and the address of the one that is in use.
-    pub(super) fn set_up(&self) {
+    /// The other login and the fences, and no address for a slot.
+    pub(super) fn set_up_by_hand(&self) {
         wait(async {
             let session = self.cluster.login("rotator", ROTATOR).await;
             let slots = Slots::of(role("app"), role("rotator")).unwrap();
@@ -16,44 +15,14 @@ impl Rig {
         });
     }
 
-    /// Two logins that take turns, and an address for each of them.
-    pub(super) fn alternate(&self, number: usize) {
-        if number == 0 && self.has_slots() {
-            self.site.set("RDS_PASSWORD_A", APP);
-            self.site.env.run("sync").success();
-        }
-        self.turn(number, self.has_slots());
-    }
-
-    /// The same where the password is overwritten in home.
+    /// Two logins that take turns, and a password that is overwritten in home while a copy refers to it.
     pub(super) fn alternate_without_addresses(&self, number: usize) {
-        self.turn(number, false);
-    }
-
-    /// One login that gets another password.
-    pub(super) fn change_the_one(&self, number: usize) {
-        if number == 0 {
-            self.set_up();
-        }
-        self.alter("app", number);
-        self.site.set("RDS_PASSWORD", &password(number));
-        self.site.env.run("sync").success();
-    }
-
-    fn turn(&self, number: usize, has_slots: bool) {
-        let (name, slot) = [("app_b", "RDS_PASSWORD_B"), ("app", "RDS_PASSWORD_A")][number % 2];
-        if has_slots {
-            self.site.set(slot, &password(number));
-        }
+        let name = ["app_b", "app"][number % 2];
         self.alter(name, number);
         // Both at once: what is derived from them would be neither in between.
         let pair = format!(r#"{{"RDS_USERNAME": "{name}", "RDS_PASSWORD": "{}"}}"#, password(number));
         self.site.env.run_with_stdin("import - --format json", pair).success();
         self.site.env.run("sync").success();
-    }
-
-    fn has_slots(&self) -> bool {
-        self.site.env.run("list").success().contains("RDS_PASSWORD_A")
     }
 
     fn alter(&self, name: &str, number: usize) {
