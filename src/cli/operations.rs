@@ -308,7 +308,13 @@ pub(super) fn resume_without_manifest(ctx: &Context) -> Result<Option<Exit>> {
 /// Refuses where an operation that is more than a change of values stopped midway: it is gone on with, and no other is
 /// begun beside it.
 pub(super) fn none_midway(ctx: &Context) -> Result<()> {
-    let open = newest(ctx, &ctx.journal()?, |one| one.goes_on.is_some() && is_unfinished(one))?;
+    none_midway_but(ctx, |_| false)
+}
+
+/// The same, but for operations that whoever asks goes on with himself.
+pub(super) fn none_midway_but(ctx: &Context, own: impl Fn(&Summary) -> bool) -> Result<()> {
+    let stands = |one: &Summary| one.goes_on.is_some() && is_unfinished(one) && !own(one);
+    let open = newest(ctx, &ctx.journal()?, stands)?;
     let Some(one) = open else { return Ok(()) };
     let id = &one.id;
     Err(Stop::new(Exit::Midway, format!("operation {id} ({}) stopped midway", one.command))
@@ -330,6 +336,12 @@ pub(super) fn waiting(ctx: &Context, command: &str) -> Result<Option<(Summary, j
 pub(super) fn midway_by(ctx: &Context, goes_on: &str) -> Result<Option<OperationId>> {
     let of_it = |one: &Summary| one.goes_on.as_deref() == Some(goes_on) && is_unfinished(one);
     Ok(newest(ctx, &ctx.journal()?, of_it)?.map(|one| one.id))
+}
+
+/// Those that stopped midway and are meant, the newest last.
+pub(super) fn all_midway(ctx: &Context, meant: impl Fn(&Summary) -> bool) -> Result<Vec<Summary>> {
+    let all = ctx.journal()?.list()?;
+    Ok(all.into_iter().filter(|one| is_unfinished(one) && meant(one)).collect())
 }
 
 fn is_unfinished(summary: &Summary) -> bool {

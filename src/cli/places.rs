@@ -103,14 +103,18 @@ impl Context {
         }
     }
 
+    /// Who we are, for others: `alice@laptop`.
+    pub(super) fn whoami(&self) -> String {
+        let user = variable("USER").or_else(|| variable("LOGNAME"));
+        let user = user.map_or_else(|| "somebody".to_owned(), |name| name.to_string_lossy().into_owned());
+        format!("{user}@{}", rustix::system::uname().nodename().to_string_lossy())
+    }
+
     /// What gives leases on the environment: its home, where that is on AWS and can keep one.
     pub(super) fn leases(&self) -> Result<Box<dyn Leases>> {
         let manifest = &self.project()?.manifest;
         let environment = self.environment()?;
-        let user = variable("USER").or_else(|| variable("LOGNAME"));
-        let user = user.map_or_else(|| "somebody".to_owned(), |name| name.to_string_lossy().into_owned());
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let owner = format!("{user}@{host}, process {}", std::process::id());
+        let owner = format!("{}, process {}", self.whoami(), std::process::id());
         let terms = Terms::new(owner, self.lease_length()?);
         let tags = created_tags(manifest, &environment.name, []).into_iter().collect();
         let name = manifest.lease_name(&environment.name);

@@ -162,6 +162,12 @@ impl Manifest {
         }
     }
 
+    /// The instances of a group; none where it has none.
+    pub fn instances_of(&self, group: &name::Group, found: &Instances) -> Vec<Instance> {
+        let Some(spec) = self.groups.get(group) else { return Vec::new() };
+        self.instances(spec, found).into_iter().flatten().cloned().collect()
+    }
+
     /// The name of an address's SSM parameter.
     pub fn ssm_name(&self, environment: &name::Environment, address: &Address) -> Option<String> {
         let group = self.groups.get(&address.group)?;

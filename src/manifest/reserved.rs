@@ -3,7 +3,7 @@
 //! Owns the names and the word that no group or path may use.
 
 use crate::manifest::model::{Manifest, Place};
-use crate::name;
+use crate::name::{self, Address, Group};
 
 /// Kept for the tool itself, under the project's path.
 pub(super) const RESERVED: &str = "_strongroom";
@@ -24,6 +24,15 @@ impl Manifest {
     pub fn lease_name(&self, environment: &name::Environment) -> Option<String> {
         self.reserved_path(environment).map(|path| format!("{path}lease"))
     }
+
+    /// The name of what strongroom keeps at an address of its own group, where home can keep it.
+    pub fn own_name(&self, environment: &name::Environment, address: &Address) -> Option<String> {
+        let path = self.reserved_path(environment).filter(|_| address.group == Group::own())?;
+        Some(match &address.instance {
+            Some(instance) => format!("{path}{}/{instance}", address.key),
+            None => format!("{path}{}", address.key),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -40,5 +49,11 @@ mod tests {
         assert_eq!(lease("next").unwrap(), "shop/_strongroom/next/lease");
         assert_eq!(lease("local"), None);
         assert_eq!(lease("other"), None);
+        let own = |address: Address| manifest.own_name(&"prod".parse().unwrap(), &address);
+        let key = || name::Key::parse("xero_a").unwrap();
+        assert_eq!(own(Address::new(Group::own(), key())).unwrap(), "/shop/_strongroom/prod/xero_a");
+        let instance = Address::in_instance(Group::own(), "1".parse().unwrap(), key());
+        assert_eq!(own(instance).unwrap(), "/shop/_strongroom/prod/xero_a/1");
+        assert_eq!(own("app/KEY".parse().unwrap()), None);
     }
 }

@@ -16,6 +16,7 @@ mod holders;
 pub mod postgres;
 mod programs;
 mod random;
+pub mod xero;
 
 pub use command::Command;
 pub use django::{Asked, DjangoSecretKey, Pair, Soak, Verdict, Way, decide, soak};
@@ -153,7 +154,12 @@ pub async fn drive<R: Rotation>(
 ) -> Result<Done, ApplyError> {
     let mut left = Vec::new();
     if operation.resumed() {
-        left = apply::catch_up(operation, holders.stores, skip_changed || R::ADOPTS, watch).await?;
+        left = match apply::catch_up(operation, holders.stores, skip_changed || R::ADOPTS, watch).await {
+            Err(ApplyError::Conflict { midway: true, .. } | ApplyError::NotVerified { .. }) if R::ADOPTS => {
+                left
+            }
+            caught_up => caught_up?,
+        };
     }
     let mut steps = 0;
     while steps < MOST {
@@ -170,7 +176,8 @@ pub async fn drive<R: Rotation>(
             }
             Step::Publish(publication) => match holders.publish(operation, &publication, watch).await {
                 // The next probe sees theirs.
-                Err(ApplyError::Conflict { midway: true, .. }) if R::ADOPTS => {}
+                Err(ApplyError::Conflict { midway: true, .. } | ApplyError::NotVerified { .. })
+                    if R::ADOPTS => {}
                 done => done?,
             },
             Step::Wait { until, why } => {

@@ -10,6 +10,7 @@ mod postgres;
 mod random;
 mod show;
 mod story;
+mod xero;
 
 use super::complete;
 use super::context::Context;
@@ -59,6 +60,10 @@ pub(super) struct RotateArgs {
 
     #[command(flatten)]
     postgres: PostgresArgs,
+
+    /// Only tokens of Xero that end within this time: 10m, 12h
+    #[arg(long, value_name = "TIME", value_parser = xero::life, conflicts_with = "due")]
+    if_expiring: Option<Duration>,
 }
 
 fn age(text: &str) -> Result<Duration, String> {
@@ -66,7 +71,7 @@ fn age(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(ctx: &Context, args: &RotateArgs) -> Result<Exit> {
-    super::operations::none_midway(ctx)?;
+    xero::none_else_midway(ctx, args.name.as_deref())?;
     if args.name.is_some() {
         let (spec, instance) = named(ctx, args)?;
         return begin(&Story::new(ctx, (spec, instance), args, args.if_older)?);
@@ -98,7 +103,7 @@ pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_cha
         RotationKind::Command { .. } => command::go_on(&story, (id, skip_changed)),
         RotationKind::Follow { secret, keys } => follow::go_on(&story, (secret, keys), (id, skip_changed)),
         RotationKind::Postgres(postgres) => postgres::go_on(&story, postgres, (id, skip_changed)),
-        _ => unknown(&story),
+        RotationKind::Xero(spec) => xero::go_on(&story, spec, (id, skip_changed)),
     }
 }
 
@@ -127,16 +132,8 @@ fn begin(story: &Story<'_>) -> Result<Exit> {
         RotationKind::Command { .. } => command::begin(story),
         RotationKind::Follow { secret, keys } => follow::begin(story, secret, keys),
         RotationKind::Postgres(postgres) => postgres::begin(story, postgres),
-        _ => unknown(story),
+        RotationKind::Xero(spec) => xero::begin(story, spec),
     }
-}
-
-fn unknown(story: &Story<'_>) -> Result<Exit> {
-    let (spec, manifest) = (story.spec, &story.ctx.project()?.manifest);
-    let message = format!("`{}` is of a kind that this version does not rotate", spec.name);
-    Err(Stop::new(Exit::Failed, message)
-        .hint(format!("{}:{}: `kind` says which", manifest.file(), spec.line))
-        .into())
 }
 
 /// The rotation that is named, and the instance.

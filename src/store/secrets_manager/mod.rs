@@ -58,16 +58,19 @@ impl SecretsManager {
         SecretsManager { aws, manifest, environment, seen: Seen::default() }
     }
 
-    /// The name of the secret that holds an address; `None` where the manifest does not know the group.
+    /// The name of the secret that holds an address; `None` where the manifest does not know the group, and it is not the
+    /// tool's own.
     fn name_of(&self, address: &Address) -> Option<String> {
-        self.manifest.document_name(&self.environment, address)
+        let declared = self.manifest.document_name(&self.environment, address);
+        declared.or_else(|| self.manifest.own_name(&self.environment, address))
     }
 
     /// Whether the secrets of a group are documents or single values.
     fn form_of(&self, group: &name::Group) -> Form {
         let plain = self.manifest.group(group.as_str());
         let plain = plain.is_ok_and(|group| group.secretsmanager_path.uses(Placeholder::Key));
-        if plain { Form::Value } else { Form::Document }
+        // What is strongroom's own is a secret for each thing.
+        if plain || *group == name::Group::own() { Form::Value } else { Form::Document }
     }
 
     /// The ARN of a secret as a policy would name it.

@@ -71,10 +71,7 @@ impl Ssm {
     /// The name of an address's parameter.
     fn name_of(&self, address: &Address) -> Result<String, StoreError> {
         let declared = self.manifest.ssm_name(&self.environment, address);
-        let own = || {
-            let path = self.manifest.reserved_path(&self.environment)?;
-            (address.group == Group::own()).then(|| format!("{path}{}", address.key))
-        };
+        let own = || self.manifest.own_name(&self.environment, address);
         let name = declared.or_else(own).ok_or_else(|| {
             self.error(ErrorKind::Invalid, "the manifest has no such group, so it names no parameter")
                 .at(address)

@@ -6,3 +6,4 @@ mod postgres;
 mod random;
 mod rig;
 mod slots;
+mod xero;

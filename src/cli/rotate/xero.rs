@@ -1,0 +1,372 @@
+//! Rotations of Xero's tokens: each login is an operation of its own, so that one that needs a person is in nobody's way.
+//!
+//! Owns which logins are meant, what is told of them before and after, and that a login which an earlier run has left
+//! midway is gone on with.
+
+use super::super::context::{Context, variable};
+use super::super::operations::{self, moment};
+use super::super::reading::Held as Everything;
+use super::super::report::{Exit, Report, Stop};
+use super::super::ui::{plural, shown};
+use super::show;
+use super::story::{Sketch, Story};
+use crate::apply::{self, Done};
+use crate::journal::{Begin, Summary};
+use crate::manifest::{Place, RotationKind, RotationSpec, UnknownName, XeroSpec};
+use crate::name::{Address, Instance};
+use crate::plan::{Desired, Want};
+use crate::rotate::xero::{self, Held, UNUSED, Word, XeroLogin};
+use crate::rotate::{self, Age, Foreseen};
+use crate::secret::Secret;
+use crate::store::{Home, OperationId};
+use crate::web::Patience;
+use crate::xero::Xero;
+use anyhow::Result;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// From this age on a refresh token is worth a warning.
+const NEAR: SignedDuration = SignedDuration::from_hours(24 * 45);
+
+/// What is done for every login alike.
+struct Run<'a> {
+    story: &'a Story<'a>,
+    spec: &'a XeroSpec,
+    all: Everything,
+    past: Box<dyn Home>,
+    enough: Option<SignedDuration>,
+    tell: Box<dyn Fn(Word) + Send + Sync>,
+}
+
+/// One login, and what home holds of it.
+struct Login {
+    instances: Vec<Instance>,
+    held: BTreeMap<Instance, Held>,
+    /// What an earlier run has left midway.
+    midway: Option<Summary>,
+}
+
+pub(super) fn begin(story: &Story<'_>, spec: &XeroSpec) -> Result<Exit> {
+    let run = Run::new(story, spec)?;
+    let (logins, without) = run.logins()?;
+    let mut meant = Vec::new();
+    for login in logins {
+        if !run.has_enough(&login)? {
+            meant.push(login);
+        }
+    }
+    for instance in &without {
+        run.warn_of_none(instance);
+    }
+    if meant.is_empty() && without.is_empty() && run.all.instances.get(&spec.group).is_none_or(Vec::is_empty)
+    {
+        story.ctx.ui.note(&format!(
+            "{}: nothing to do, `{}` has no instances yet",
+            story.command(),
+            spec.group
+        ));
+    }
+    let exit = if without.is_empty() { Exit::Done } else { Exit::Person };
+    if meant.is_empty() {
+        return Ok(exit);
+    }
+    let foreseen = run.show(&meant)?;
+    if story.ctx.dry_run() {
+        story.ctx.ui.note("dry run: nothing was changed");
+        for (login, foreseen) in meant.iter().zip(&foreseen) {
+            show::document(story.ctx, &run.command(login), foreseen, None)?;
+        }
+        return Ok(exit);
+    }
+    let environment = story.ctx.environment()?;
+    let question = format!("Refresh {} in `{}`?", plural(meant.len(), "login"), environment.name);
+    story.ctx.ui.approve(&question, environment.protected.then_some(&environment.name))?;
+    run.all_of(&meant, &foreseen, exit)
+}
+
+pub(super) fn go_on(story: &Story<'_>, spec: &XeroSpec, which: (&OperationId, bool)) -> Result<Exit> {
+    let run = Run::new(story, spec)?;
+    let (logins, _) = run.logins()?;
+    let Some(login) = logins.into_iter().next() else {
+        let name = story.command();
+        return Err(Stop::new(Exit::Failed, format!("{name}: home holds no such instance")).into());
+    };
+    story.go_on(&run.rotation(&login)?, &run.all, which)
+}
+
+/// How long a token is to live on: minutes too.
+pub(super) fn life(text: &str) -> Result<Duration, String> {
+    let minutes =
+        |text: &str| text.strip_suffix('m')?.parse().ok().map(|count: u32| Duration::from_secs(60) * count);
+    let life = minutes(text).or_else(|| crate::manifest::duration(text));
+    life.ok_or_else(|| "such as 10m, 2h or 1d".to_owned())
+}
+
+/// Refuses where an operation stopped midway, but for a login that whoever rotates it goes on with.
+pub(super) fn none_else_midway(ctx: &Context, named: Option<&str>) -> Result<()> {
+    let is_meant = |spec: &&RotationSpec| match named {
+        Some(name) => name.split('/').next() == Some(&*spec.name),
+        None => spec.every.is_some(),
+    };
+    let logins = ctx.project()?.manifest.rotations();
+    let logins = logins.filter(|spec| matches!(spec.kind, RotationKind::Xero(_)));
+    let logins: Vec<&RotationSpec> = logins.filter(is_meant).collect();
+    operations::none_midway_but(ctx, |one| logins.iter().any(|spec| is_of(&spec.name, one)))
+}
+
+/// Whether an operation is one of a rotation of this name.
+fn is_of(name: &str, summary: &Summary) -> bool {
+    summary
+        .command
+        .strip_prefix("rotate ")
+        .and_then(|rest| rest.strip_prefix(name)?.strip_prefix('/'))
+        .is_some()
+}
+
+impl<'a> Run<'a> {
+    fn new(story: &'a Story<'a>, spec: &'a XeroSpec) -> Result<Run<'a>> {
+        let ctx = story.ctx;
+        let xero = Xero { token_url: &spec.token_url, api_url: &spec.api_url, patience: Patience::default() };
+        xero.check().map_err(|error| {
+            let (file, line) =
+                (ctx.project().map(|project| project.manifest.file().to_owned()), story.spec.line);
+            let place = file.map(|file| format!("{file}:{line}: ")).unwrap_or_default();
+            Stop::new(Exit::Manifest, format!("{place}`{}` cannot be asked", story.spec.name))
+                .hint(error.advice())
+                .because(error)
+        })?;
+        let ui = ctx.ui.clone();
+        let tell = Box::new(move |word| match word {
+            Word::Note(text) => ui.note(&shown(&text)),
+            Word::Warning(text) => ui.warning(&shown(&text)),
+        });
+        let enough = story.args.if_expiring.and_then(|life| SignedDuration::try_from(life).ok());
+        Ok(Run { story, spec, all: story.held()?, past: ctx.home()?, enough, tell })
+    }
+
+    /// The logins that are meant, and the instances that have none.
+    fn logins(&self) -> Result<(Vec<Login>, Vec<Instance>)> {
+        let (ctx, group) = (self.story.ctx, &self.spec.group);
+        let known = ctx.project()?.manifest.instances_of(group, &self.all.instances);
+        let mut held = xero::held(&self.all.snapshot, self.spec, &known);
+        let named = self.story.instance.as_ref();
+        if let Some(name) = named.filter(|name| !known.contains(name)) {
+            let valid = known.iter().map(Instance::as_str);
+            return Err(UnknownName::of(&format!("instance of `{group}`"), name.as_str(), valid).into());
+        }
+        let meant = |name: &Instance| named.is_none_or(|named| named == name);
+        let without: Vec<Instance> = held
+            .iter()
+            .filter(|(name, held)| held.refresh.is_none() && meant(name))
+            .map(|(name, _)| name.clone())
+            .collect();
+        held.retain(|_, held| held.refresh.is_some());
+        let open = operations::all_midway(ctx, |one| is_of(&self.story.spec.name, one))?;
+        let logins = xero::logins(&held).into_iter().filter(|instances| instances.iter().any(meant));
+        let logins = logins.map(|instances| {
+            let of = |name: &Instance| format!("rotate {}/{name}", self.story.spec.name);
+            let midway = open.iter().find(|one| instances.iter().any(|name| one.command == of(name)));
+            let held = held.iter().filter(|(name, _)| instances.contains(name));
+            let held = held.map(|(name, held)| (name.clone(), held.clone())).collect();
+            Login { instances, held, midway: midway.cloned() }
+        });
+        Ok((logins.collect(), without))
+    }
+
+    fn rotation<'r>(&'r self, login: &Login) -> Result<XeroLogin<'r>> {
+        let ctx = self.story.ctx;
+        let environment = ctx.environment()?;
+        let pace = variable("STRONGROOM_POLL_INTERVAL_MS").map(|_| ctx.poll_interval()).transpose()?;
+        Ok(XeroLogin {
+            spec: self.spec,
+            instances: login.instances.clone(),
+            past: self.past.as_ref(),
+            recorded: matches!(environment.home, Place::Ssm | Place::SecretsManager),
+            enough: self.enough,
+            pace: pace.and_then(|pace| SignedDuration::try_from(pace).ok()),
+            by: ctx.whoami(),
+            command: format!("strongroom -e {} xero", environment.name),
+            known: Mutex::default(),
+            asked: AtomicBool::new(false),
+            tell: &*self.tell,
+        })
+    }
+
+    fn command(&self, login: &Login) -> String {
+        format!("rotate {}/{}", self.story.spec.name, login.instances[0])
+    }
+
+    /// What a login is called: its instances.
+    fn name(&self, login: &Login) -> String {
+        let names: Vec<String> =
+            login.instances.iter().map(|name| format!("{}/{name}", self.spec.group)).collect();
+        names.join(" and ")
+    }
+
+    /// Whether a login needs nothing now, by what was asked for; that is told.
+    fn has_enough(&self, login: &Login) -> Result<bool> {
+        if login.midway.is_some() {
+            return Ok(false);
+        }
+        let (story, now, command) = (self.story, (self.story.ctx.clock())(), self.command(login));
+        if let Some(most) = story.if_older {
+            let age = self.age(login);
+            if !age.is_over(most, now) {
+                show::not_yet(story.ctx, &command, age);
+                self.warn_of_age(login, now);
+                return Ok(true);
+            }
+        }
+        let ends: Option<Vec<Timestamp>> = login.held.values().map(Held::ends).collect();
+        let ends = ends.and_then(|all| all.into_iter().min());
+        let lives = ends.filter(|ends| self.enough.is_some_and(|life| ends.duration_since(now) > life));
+        if let Some(ends) = lives {
+            story.ctx.ui.note(&format!("{command}: nothing to do, good until {}", moment(ends)));
+            self.warn_of_age(login, now);
+        }
+        Ok(lives.is_some())
+    }
+
+    fn age(&self, login: &Login) -> Age {
+        let addresses = login.instances.iter().map(|name| self.address(name, &self.spec.refresh_token));
+        let addresses: Vec<Address> = addresses.collect();
+        rotate::age(&self.all.snapshot, &addresses)
+    }
+
+    fn address(&self, instance: &Instance, key: &crate::name::Key) -> Address {
+        Address::in_instance(self.spec.group.clone(), instance.clone(), key.clone())
+    }
+
+    fn warn_of_none(&self, instance: &Instance) {
+        self.story.ctx.ui.warning(&format!(
+            "{}/{instance} has no {}: `strongroom xero login {instance}` authorises it",
+            self.spec.group, self.spec.refresh_token
+        ));
+    }
+
+    /// A token that nobody uses for 60 days is lost.
+    fn warn_of_age(&self, login: &Login, now: Timestamp) {
+        let Age::Since(written) = self.age(login) else { return };
+        let age = now.duration_since(written);
+        if age >= NEAR {
+            let left = (UNUSED - age).as_hours().max(0) / 24;
+            self.story.ctx.ui.warning(&format!(
+                "{}: the refresh token was not renewed for {} days and ends in {left} days: `strongroom {}`",
+                self.name(login),
+                age.as_hours() / 24,
+                self.command(login)
+            ));
+        }
+    }
+
+    /// Shows what will happen, with what follows from it.
+    fn show(&self, meant: &[Login]) -> Result<Vec<Foreseen>> {
+        let ctx = self.story.ctx;
+        let holders = self.story.holders(&self.all.instances)?;
+        let now = (ctx.clock())();
+        let (mut sketch, mut foreseen, mut all) = (empty(), Vec::new(), Desired::new());
+        for login in meant {
+            let desired = self.desired(login);
+            let ends = login.held.values().filter_map(Held::ends).min();
+            for name in &login.instances {
+                let mut detail = |key, text: String| sketch.details.push((self.address(name, key), text));
+                detail(&self.spec.refresh_token, "the next one from Xero".to_owned());
+                detail(&self.spec.access_token, "the one that comes with it".to_owned());
+                let until = ends.map(|ends| format!("; now {}", moment(ends))).unwrap_or_default();
+                detail(&self.spec.token_expires_at, format!("its end{until}"));
+            }
+            if login.instances.len() > 1 {
+                let names: Vec<&str> = login.instances.iter().map(Instance::as_str).collect();
+                sketch.notes.push(format!(
+                    "instances {} share one Xero login: it is refreshed once, and all of them get it",
+                    names.join(" and ")
+                ));
+            }
+            if let Some(open) = &login.midway {
+                sketch.notes.push(format!("{}: operation {} is gone on with", self.name(login), open.id));
+            }
+            foreseen.push(holders.foresee(&self.all.snapshot, &desired)?);
+            all.extend(desired);
+            self.warn_of_age(login, now);
+        }
+        sketch.notes.push("what Xero takes back for it cannot be undone".to_owned());
+        let command = match meant {
+            [one] => self.command(one),
+            _ => self.story.command(),
+        };
+        let whole = holders.foresee(&self.all.snapshot, &all)?;
+        ctx.ui.show(&show::text(ctx, &command, &sketch, &whole)?);
+        Ok(foreseen)
+    }
+
+    /// What home will hold otherwise, with values that stand for those that Xero chooses.
+    fn desired(&self, login: &Login) -> Desired {
+        let stand_in = || Want::value(Secret::new("-".to_owned()).expect("it has no NUL"));
+        let keys = [&self.spec.refresh_token, &self.spec.access_token, &self.spec.token_expires_at];
+        let of = |name: &Instance| keys.map(|key| (self.address(name, key), stand_in()));
+        login.instances.iter().flat_map(of).collect()
+    }
+
+    /// Refreshes one after the other. One that fails is told, and is in nobody's way.
+    fn all_of(&self, meant: &[Login], foreseen: &[Foreseen], exit: Exit) -> Result<Exit> {
+        let (ctx, mut exits, mut failed) = (self.story.ctx, vec![exit], Vec::new());
+        for (login, foreseen) in meant.iter().zip(foreseen) {
+            match self.one(login) {
+                Ok(done) => {
+                    ctx.warn_of_left(&done.left);
+                    let command = self.command(login);
+                    ctx.ui.note(&format!("{command}: {} refreshed, read back and tried", self.name(login)));
+                    super::super::set::remind(ctx, &foreseen.home)?;
+                    show::document(ctx, &command, foreseen, Some(&done))?;
+                }
+                Err(error) if meant.len() == 1 => return Err(error),
+                Err(error) => {
+                    let report = Report::of(&error);
+                    ctx.ui.error(&report);
+                    failed.push(self.name(login));
+                    exits.push(report.exit);
+                    if matches!(report.exit, Exit::Busy | Exit::Interrupted) {
+                        // It is the same for all of them.
+                        break;
+                    }
+                }
+            }
+        }
+        if !failed.is_empty() {
+            let done = meant.len() - failed.len();
+            ctx.ui.note(&format!(
+                "{}: {done} of {} refreshed; not {}",
+                self.story.command(),
+                plural(meant.len(), "login"),
+                failed.join(", ")
+            ));
+        }
+        let person = exits.contains(&Exit::Person);
+        Ok(if person { Exit::Person } else { exits.into_iter().max().unwrap_or(Exit::Done) })
+    }
+
+    fn one(&self, login: &Login) -> Result<Done> {
+        let (ctx, command) = (self.story.ctx, self.command(login));
+        let holders = self.story.holders(&self.all.instances)?;
+        let rotation = self.rotation(login)?;
+        let goes_on = format!("strongroom -e {} {command}", ctx.environment()?.name);
+        let midway = login.midway.as_ref().map(|one| &one.id);
+        ctx.under_way((&command, midway), Some(ctx.leases()?), async |journal, watch| {
+            let mut operation = match midway {
+                Some(id) => apply::reopened(journal, id)?,
+                None => {
+                    let goes_on = Some(goes_on.as_str());
+                    journal.begin(&Begin { command: &command, undoes: None, goes_on, in_order: true })?
+                }
+            };
+            rotate::drive(&mut operation, &rotation, &holders, false, watch).await
+        })
+    }
+}
+
+fn empty() -> Sketch {
+    Sketch { desired: Desired::new(), details: Vec::new(), notes: Vec::new() }
+}

@@ -1,0 +1,161 @@
+//! What is done for one login: kept, sent, tried, told to home.
+//!
+//! Owns what is durable before what. Each is done once; what follows from it is decided by looking again.
+
+use super::begun::Begun;
+use super::login::{Held, addresses};
+use super::record::{Last, Open, Record, digest};
+use super::story::{DONE, TRY, written};
+use super::{Word, XeroLogin, damaged, token, told};
+use crate::apply::{MintError, mint};
+use crate::journal::{Answer, Operation};
+use crate::secret::Secret;
+use crate::store::{ErrorKind, Store, StoreError};
+use crate::xero::{Client, Grant, Tokens, XeroError};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::atomic::Ordering;
+
+impl XeroLogin<'_> {
+    /// Keeps what is about to be sent, here and in home, which shows at the same time that home can be written to.
+    pub(super) async fn intend(
+        &self,
+        round: usize,
+        begun: &Begun,
+        operation: &mut Operation,
+        store: &dyn Store,
+    ) -> Result<String, StoreError> {
+        operation.keep_minted(&format!("begun-{round}"), &begun.sealable()).map_err(damaged)?;
+        let Some(shelf) = self.shelf(store) else { return Ok(DONE.to_owned()) };
+        let before = shelf.read().await?;
+        let spelled =
+            begun.held.iter().filter_map(|(name, held)| Some((name.to_string(), held.spelled.clone()?)));
+        let open = Open {
+            operation: operation.id().to_string(),
+            by: self.by.clone(),
+            from: digest(&begun.token),
+            first: begun.first,
+            spelled: spelled.collect(),
+            answer: None,
+        };
+        match shelf.write(operation.id(), &Record { open: Some(open), last: before.last }).await {
+            Ok(()) => Ok(DONE.to_owned()),
+            // With nothing sent yet there is nothing to go on with. Once a token was sent, there is.
+            Err(error) if round == 1 && !begun.doubt => Ok(told::refused_by_home(&error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends the token. What comes back is sealed here, then told to home, and only then read.
+    pub(super) async fn ask(
+        &self,
+        number: usize,
+        old: &Secret,
+        operation: &mut Operation,
+        store: &dyn Store,
+    ) -> Result<String, StoreError> {
+        let home = store.read(&addresses(self.spec, &self.instances)).await?;
+        let app = self.instances.iter().map(|name| Held::of(&home, self.spec, name));
+        let app = app.into_iter().find(|held| held.client.is_some());
+        let Some((id, secret)) = app.and_then(|held| Some((held.client?, held.client_secret))) else {
+            let message = format!("no instance of {} has a client_id", self.name());
+            return Err(StoreError::new(ErrorKind::Person, self.location(), message));
+        };
+        let client = Client { id: id.expose(), secret: secret.as_ref() };
+        let (xero, grant) = (self.xero(), Grant::Refresh(old));
+        self.asked.store(true, Ordering::Relaxed);
+        let call = async { xero.token(&client, &grant).await?.minted() };
+        let answer = match mint(operation, &token(number), call).await {
+            Ok(answer) => {
+                if let Err(error) = self.tell_home(&answer, operation, store).await {
+                    tracing::debug!(%error, "home is not told the answer");
+                }
+                answer
+            }
+            Err(MintError::Failed(error)) => return Ok(self.failed(&error, number, operation.now())),
+            Err(MintError::Unkept { answer, source }) => {
+                // It is nowhere but here: home is the last chance.
+                self.tell_home(&answer, operation, store).await?;
+                (self.tell)(Word::Warning(format!("{}: kept in home only: {source}", self.name())));
+                answer
+            }
+            Err(MintError::Journal(error)) => return Err(damaged(error)),
+        };
+        match Tokens::parse(&answer) {
+            Ok(tokens) => {
+                self.compare_clocks(&tokens, operation.now());
+                Ok(DONE.to_owned())
+            }
+            Err(error) => Ok(self.failed(&error, number, operation.now())),
+        }
+    }
+
+    async fn tell_home(
+        &self,
+        answer: &Answer,
+        operation: &Operation,
+        store: &dyn Store,
+    ) -> Result<(), StoreError> {
+        let Some(shelf) = self.shelf(store) else { return Ok(()) };
+        let Record { open, last } = shelf.read().await?;
+        // Longer than home takes, or no text: then this host alone has it.
+        let Some(open) = open.and_then(|open| open.with(answer)) else { return Ok(()) };
+        shelf.write(operation.id(), &Record { open: Some(open), last }).await
+    }
+
+    /// Tries the new access token, and compares the organisations that it is good for. Whatever comes out of it, the
+    /// tokens are what is good.
+    pub(super) async fn try_out(&self, access: &Secret, store: &dyn Store) -> Result<String, StoreError> {
+        let connections = match self.xero().connections(access).await {
+            Ok(connections) => connections,
+            Err(error) => {
+                (self.tell)(Word::Warning(self.untried(&error)));
+                return Ok(format!("not tried: {error}"));
+            }
+        };
+        let home = store.read(&addresses(self.spec, &self.instances)).await?;
+        for name in &self.instances {
+            let tenant = Held::of(&home, self.spec, name).tenant;
+            if let Some(one) = connections
+                .iter()
+                .find(|one| tenant.as_ref().is_some_and(|tenant| tenant.expose() == one.tenant))
+            {
+                self.know(&[(name.to_string(), one.name.clone())].into());
+            } else {
+                (self.tell)(Word::Warning(self.missing(name, tenant.is_some(), &connections)));
+            }
+        }
+        Ok(DONE.to_owned())
+    }
+
+    /// Tells home that nothing is under way, and who was there last.
+    pub(super) async fn close(
+        &self,
+        operation: &mut Operation,
+        store: &dyn Store,
+    ) -> Result<String, StoreError> {
+        let Some(shelf) = self.shelf(store) else { return Ok(DONE.to_owned()) };
+        let before = shelf.read().await?;
+        let refreshed = operation.acted().iter().any(|one| one.effect == TRY);
+        let at = operation.now().as_second();
+        let organisations = self.known.lock().expect("no code panics while it holds the lock").clone();
+        let last = refreshed.then(|| Last { at, by: self.by.clone(), organisations });
+        let record = Record { open: None, last: last.or(before.last) };
+        match shelf.write(operation.id(), &record).await {
+            Ok(()) => Ok(DONE.to_owned()),
+            // It is about tokens that home holds no more, and so about nothing.
+            Err(error) => Ok(format!("home still says that it goes on: {error}")),
+        }
+    }
+
+    fn failed(&self, error: &XeroError, number: usize, now: Timestamp) -> String {
+        (self.tell)(Word::Note(self.again(error, number, now)));
+        written(error)
+    }
+
+    fn compare_clocks(&self, tokens: &Tokens, now: Timestamp) {
+        let ahead = tokens.access.ahead(now).unwrap_or_default();
+        if ahead.abs() > SignedDuration::from_secs(60) {
+            (self.tell)(Word::Warning(told::clock(ahead)));
+        }
+    }
+}

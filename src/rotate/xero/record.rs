@@ -1,0 +1,241 @@
+//! What home keeps of one login beside its tokens, for whoever comes next on whatever host: a refresh that is under way,
+//! with its answer until that is stored, and who refreshed last.
+//!
+//! Owns the format `strongroom/xero` version 1, and the way it is written: once more is asked for than can be said, the
+//! answer is left out. It is no value of the app's, goes through no plan, and is never undone.
+
+use super::begun::{Spelled, secret};
+use crate::journal::Answer;
+use crate::name::{Address, Group, Instance, Key};
+use crate::plan::{Change, Want, Write};
+use crate::secret::Secret;
+use crate::snapshot::{Entry, Version};
+use crate::store::{ErrorKind, OperationId, Receipt, Store, StoreError};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+const FORMAT: &str = "strongroom/xero 1";
+/// How often a write of it is tried that may help to try again.
+const TRIES: u32 = 4;
+
+/// What home knows of a login.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// A refresh that is under way, or was when its host vanished.
+    pub open: Option<Open>,
+    /// The last one that was finished.
+    pub last: Option<Last>,
+}
+
+/// A refresh that is under way.
+#[derive(Debug, Clone)]
+pub struct Open {
+    /// The operation.
+    pub operation: String,
+    /// Who runs it: `alice@laptop`.
+    pub by: String,
+    /// A hash of the token that is sent.
+    pub from: String,
+    /// From when on it was perhaps sent.
+    pub first: Timestamp,
+    /// How each instance's app spells the time.
+    pub(super) spelled: BTreeMap<String, Spelled>,
+    /// What Xero answered, until it is stored.
+    pub(super) answer: Option<Secret>,
+}
+
+/// A refresh that was finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    /// When, in seconds since 1970.
+    pub at: i64,
+    /// By whom: `alice@laptop`.
+    pub by: String,
+    /// What the organisations of the instances are called.
+    #[serde(default)]
+    pub organisations: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire<T> {
+    strongroom: String,
+    open: Option<WireOpen<T>>,
+    last: Option<Last>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireOpen<T> {
+    operation: String,
+    by: String,
+    from: String,
+    first: i64,
+    spelled: BTreeMap<String, Spelled>,
+    answer: Option<T>,
+}
+
+/// A hash of a token that tells whether another one is the same.
+pub(super) fn digest(token: &Secret) -> String {
+    Sha256::digest(token.expose())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Record {
+    /// Where home keeps it, for the login that an instance of a group has.
+    pub fn address(group: &Group, instance: &Instance) -> Address {
+        let key = Key::parse(&format!("xero_{}", group.as_str().replace('-', "_")));
+        let key = key.expect("a group is small letters, digits and -");
+        Address::in_instance(Group::own(), instance.clone(), key)
+    }
+
+    /// Reads it; what is not of this format says nothing.
+    pub fn read(text: &Secret) -> Record {
+        let Ok(wire) = serde_json::from_str::<Wire<&RawValue>>(text.expose()) else {
+            return Record::default();
+        };
+        if wire.strongroom != FORMAT {
+            return Record::default();
+        }
+        let open = |open: WireOpen<&RawValue>| {
+            Some(Open {
+                operation: open.operation,
+                by: open.by,
+                from: open.from,
+                first: Timestamp::from_second(open.first).ok()?,
+                spelled: open.spelled,
+                answer: open.answer.and_then(secret),
+            })
+        };
+        Record { open: wire.open.and_then(open), last: wire.last }
+    }
+
+    fn text(&self) -> Secret {
+        let open = self.open.as_ref().map(|open| WireOpen {
+            operation: open.operation.clone(),
+            by: open.by.clone(),
+            from: open.from.clone(),
+            first: open.first.as_second(),
+            spelled: open.spelled.clone(),
+            answer: open.answer.as_ref().map(Secret::expose),
+        });
+        let length = self.open.as_ref().and_then(|open| open.answer.as_ref()).map_or(0, Secret::len);
+        let wire = Wire { strongroom: FORMAT.to_owned(), open, last: self.last.clone() };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * length + 16 * 1024));
+        serde_json::to_writer(&mut *bytes, &wire).expect("texts and numbers always serialise");
+        Secret::from_bytes(std::mem::take(&mut *bytes)).expect("JSON is text without NUL")
+    }
+}
+
+impl Open {
+    /// The same with an answer, where that is text.
+    pub(super) fn with(mut self, answer: &Answer) -> Option<Open> {
+        self.answer = Some(Secret::from_bytes(answer.expose().to_vec()).ok()?);
+        Some(self)
+    }
+
+    /// The answer as it was sealed.
+    pub(super) fn answer(&self) -> Option<Answer> {
+        Some(Answer::new(self.answer.as_ref()?.expose().as_bytes().to_vec()))
+    }
+}
+
+/// A record in its place.
+pub(super) struct Shelf<'a> {
+    pub(super) store: &'a dyn Store,
+    pub(super) address: Address,
+}
+
+impl Shelf<'_> {
+    async fn held(&self) -> Result<(Option<Entry>, Option<Version>), StoreError> {
+        let seen = self.store.read(std::slice::from_ref(&self.address)).await?;
+        let base = seen.bases.get(&self.store.unit_of(&self.address)).cloned();
+        Ok((seen.entries.get(&self.address).cloned(), base))
+    }
+
+    /// What is there.
+    pub(super) async fn read(&self) -> Result<Record, StoreError> {
+        let (entry, _) = self.held().await?;
+        Ok(entry.and_then(|entry| entry.held.value().map(Record::read)).unwrap_or_default())
+    }
+
+    /// Puts it there. Whoever holds the lease is the only one who does.
+    pub(super) async fn write(&self, operation: &OperationId, record: &Record) -> Result<(), StoreError> {
+        let text = record.text();
+        let mut tried = 0;
+        loop {
+            let (before, base) = self.held().await?;
+            if before.as_ref().is_some_and(|entry| entry.held.value().is_some_and(|now| now.same_as(&text))) {
+                return Ok(());
+            }
+            let change = Change { address: self.address.clone(), before, after: Want::value(text.clone()) };
+            let write = Write {
+                place: String::new(),
+                unit: self.store.unit_of(&self.address),
+                base,
+                changes: vec![change],
+                notes: Vec::new(),
+            };
+            self.store.review(&write).await?;
+            let written = self.store.write(&write.unit, write.base.as_ref(), operation, &write.changes).await;
+            let (error, again) = match written {
+                Receipt::Applied(applied) => return self.store.settle(&applied).await,
+                Receipt::Unknown(error) => (error, true),
+                Receipt::NotApplied(error) => {
+                    let again = matches!(error.kind, ErrorKind::Transient | ErrorKind::Conflict);
+                    (error, again)
+                }
+            };
+            tried += 1;
+            if !again || tried == TRIES {
+                return Err(error);
+            }
+            tokio::time::sleep(Duration::from_millis(50 << tried)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_shows_no_token() {
+        let open = Open {
+            operation: "20260102-030405-k3x9pq".to_owned(),
+            by: "alice@laptop".to_owned(),
+            from: digest(&secret("canary-old")),
+            first: Timestamp::from_second(1_795_356_000).unwrap(),
+            spelled: [("1".to_owned(), Spelled { text: "1795356000".to_owned(), ends: None })].into(),
+            answer: None,
+        };
+        let open = open.with(&Answer::new(b"strongroom/answer 1\n\n{\"canary\":\"\\\"\"}".to_vec())).unwrap();
+        let last = Last { at: 7, by: "bob@desk".to_owned(), organisations: BTreeMap::new() };
+        let record = Record { open: Some(open), last: Some(last.clone()) };
+        assert!(!format!("{record:?}").contains("canary"));
+        let read = Record::read(&record.text());
+        assert_eq!(read.last, Some(last));
+        let read = read.open.unwrap();
+        assert_eq!(read.answer().unwrap().expose(), b"strongroom/answer 1\n\n{\"canary\":\"\\\"\"}");
+        assert_eq!(read.from, digest(&secret("canary-old")));
+        for odd in ["", "{}", "null", r#"{"strongroom":"strongroom/xero 2","open":null,"last":null}"#] {
+            let read = Record::read(&secret(odd));
+            assert!(read.open.is_none() && read.last.is_none(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn each_instance_of_each_group_has_a_record_of_its_own() {
+        let at = |group: &str, instance: &str| {
+            Record::address(&group.parse().unwrap(), &instance.parse().unwrap()).to_string()
+        };
+        assert_eq!(at("xero", "1"), "_strongroom/1/xero_xero");
+        assert_eq!(at("xero-nz", "a.b"), "_strongroom/a.b/xero_xero_nz");
+    }
+}
