@@ -262,7 +262,9 @@ fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
             ],
         ),
         ApplyError::Later { later, .. } => (Exit::Failed, vec![format!("`strongroom undo {later}` first")]),
-        ApplyError::GoesOn { command, .. } => (Exit::Midway, vec![format!("`{command}` goes on with it")]),
+        ApplyError::GoesOn { operation, .. } => {
+            (Exit::Midway, vec![format!("`strongroom resume {operation}` goes on with it")])
+        }
     })
 }
 

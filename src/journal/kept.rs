@@ -75,6 +75,11 @@ impl Operation {
         self.progress().minting || self.progress().lasts
     }
 
+    /// Whether it has waited since its last plan: all of that was in force then, and what came later is not its own.
+    pub fn has_soaked(&self) -> bool {
+        self.progress().soaked
+    }
+
     /// Until when it waits, where that is all that is left to do.
     pub fn soaking(&self) -> Option<Timestamp> {
         self.progress().soaking

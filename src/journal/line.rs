@@ -231,6 +231,8 @@ pub(super) struct Progress {
     pub(super) acted: Vec<Acted>,
     pub(super) facts: BTreeMap<String, String>,
     pub(super) soaking: Option<Timestamp>,
+    /// Whether all that was planned was in force when it began to wait.
+    pub(super) soaked: bool,
     pub(super) ending: Option<Ending>,
 }
 
@@ -263,6 +265,7 @@ impl Progress {
             Step::Chosen { facts, .. } => self.facts.extend(facts.clone()),
             Step::Planned { plan, writes } => {
                 self.plans = *plan;
+                self.soaked = false;
                 self.standings.extend(writes.iter().map(|_| WriteStanding::Untouched));
                 self.before_call.extend(writes.iter().map(|_| WriteStanding::Untouched));
                 self.writes.extend(writes.iter().cloned());
@@ -307,7 +310,7 @@ impl Progress {
                 self.acted.push(Acted { effect: effect.clone(), at: *at, outcome: None });
             }
             Step::Acted { effect, outcome } => self.became(effect, outcome, *at),
-            Step::Soaking { until } => self.soaking = Some(*until),
+            Step::Soaking { until } => (self.soaking, self.soaked) = (Some(*until), true),
             Step::Ended { ending, .. } => self.ending = Some(*ending),
         }
     }

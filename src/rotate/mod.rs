@@ -153,7 +153,7 @@ pub async fn drive<R: Rotation>(
     watch: Watch<'_>,
 ) -> Result<Done, ApplyError> {
     let mut left = Vec::new();
-    if operation.resumed() {
+    if operation.resumed() && !operation.has_soaked() {
         left = match apply::catch_up(operation, holders.stores, skip_changed || R::ADOPTS, watch).await {
             Err(ApplyError::Conflict { midway: true, .. } | ApplyError::NotVerified { .. }) if R::ADOPTS => {
                 left

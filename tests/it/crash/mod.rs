@@ -4,6 +4,6 @@
 mod files;
 mod matrix;
 mod order;
-mod shim;
+pub(crate) mod shim;
 mod together;
 mod world;

@@ -5,7 +5,7 @@
 //! call goes through the C library: rustix is asked to, and the log of a run is held against what the run is known to do.
 
 use super::world::World;
-use crate::support::env::{Output, STRONGROOM};
+use crate::support::env::{Output, STRONGROOM, TestEnv};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 /// What happens at a call. The words are the library's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum How {
+pub(crate) enum How {
     Before,
     After,
     Torn,
@@ -42,12 +42,12 @@ impl How {
 
 /// One call that changes or flushes the file system.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) name: String,
-    pub(super) worked: bool,
-    pub(super) path: PathBuf,
+pub(crate) struct Call {
+    pub(crate) name: String,
+    pub(crate) worked: bool,
+    pub(crate) path: PathBuf,
     /// The new name, where there is one.
-    pub(super) to: PathBuf,
+    pub(crate) to: PathBuf,
 }
 
 /// Runs the binary, with a fault at a call counted from 1 or without one; tells the calls that were made.
@@ -57,7 +57,16 @@ pub(super) fn run(
     stdin: &str,
     fault: Option<(usize, How)>,
 ) -> (Output, Vec<Call>) {
-    let env = &world.env;
+    run_in(&world.env, words, stdin, fault)
+}
+
+/// The same anywhere.
+pub(crate) fn run_in(
+    env: &TestEnv,
+    words: &str,
+    stdin: &str,
+    fault: Option<(usize, How)>,
+) -> (Output, Vec<Call>) {
     let log = env.root().join("calls");
     let _ = fs::remove_file(&log);
     let mut command = env.command(STRONGROOM);

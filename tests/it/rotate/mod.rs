@@ -1,9 +1,12 @@
 //! Rotations with the real binary, real homes and a strict local AWS.
 
+mod command;
 mod dev_app;
+mod django;
 mod follow;
 mod postgres;
 mod random;
 mod rig;
+mod site;
 mod slots;
 mod xero;

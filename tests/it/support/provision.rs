@@ -31,6 +31,16 @@ pub(crate) fn oauth() -> PathBuf {
     environment("oauth", &["authlib==1.9.9", "requests-oauthlib==2.0.0", "requests==2.32.5"])
 }
 
+/// The interpreter that has the current Django.
+pub(crate) fn django() -> PathBuf {
+    environment("django", &["django==5.2.19"])
+}
+
+/// The interpreter that has the oldest Django whose sessions outlive a new key.
+pub(crate) fn old_django() -> PathBuf {
+    environment("django-old", &["django==4.1.8"])
+}
+
 /// The `aws` program.
 pub(crate) fn aws() -> PathBuf {
     boto3().with_file_name("aws")

@@ -1,0 +1,277 @@
+//! A person's own programs: asked once where that matters, again where nobody knows, and never told in arguments.
+
+use super::site::Site;
+use crate::crash::shim::{How, run_in};
+use crate::support::env::{Output, TestEnv};
+use crate::support::tree::Tree;
+use serde_json::{Value, json};
+
+const PARTNER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/rotate/partner.py");
+
+/// The programs of a rotation, as the manifest names them; none of them sees the faults that the binary is given.
+fn programs(fields: &[&str]) -> String {
+    let program = format!("[\"env\", \"-u\", \"LD_PRELOAD\", \"python3\", \"-ISs\", \"{PARTNER}\"]");
+    fields.iter().map(|field| format!("{field} = {program}\n")).collect()
+}
+
+/// A vault with a token that the partner knows, and this rotation of it.
+fn vault(rotation: &str) -> TestEnv {
+    let env = TestEnv::in_memory().with_vault("local", &[("app/TOKEN", "canary-old")]);
+    let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
+    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
+    let env = env.with_manifest(&format!(
+        "version = 1\n[project]\nname = \"demo\"\nrecipients = [\"{public}\"]\n\
+         [environments.local]\nhome = \"vault\"\n\
+         [groups.app.keys]\nTOKEN = {{ secret = true, generate = \"hex\" }}\n\
+         [rotate.partner]\nkeys = [\"TOKEN\"]\n{rotation}"
+    ));
+    env.write("target.json", json!({"known": ["canary-old"], "calls": [], "chooses": false}).to_string());
+    env
+}
+
+fn command(fields: &[&str], more: &str) -> TestEnv {
+    vault(&format!("kind = \"command\"\n{}{more}", programs(fields)))
+}
+
+fn target(env: &TestEnv) -> Value {
+    serde_json::from_str(&env.read("target.json")).unwrap()
+}
+
+fn calls(env: &TestEnv) -> Vec<String> {
+    let calls = target(env)["calls"].as_array().unwrap().clone();
+    calls.iter().map(|call| call.as_str().unwrap().to_owned()).collect()
+}
+
+fn home(env: &TestEnv) -> String {
+    env.run("get TOKEN").success()
+}
+
+/// The token that home holds works, and is the only one.
+#[track_caller]
+fn ended_well(env: &TestEnv) {
+    let token = home(env);
+    assert_ne!(token, "canary-old");
+    assert_eq!(target(env)["known"], json!([token]));
+    let again = env.run("resume --yes");
+    assert_eq!((again.code, target(env)["known"].clone()), (Some(0), json!([token])), "{}", again.stderr);
+}
+
+#[track_caller]
+fn failed(output: &Output, code: i32, part: &str) {
+    assert_eq!(output.code, Some(code), "{}", output.stderr);
+    assert!(output.stderr.contains(part), "{}", output.stderr);
+    assert!(!output.stderr.contains("canary"), "{}", output.stderr);
+}
+
+#[test]
+fn the_target_is_told_before_home_and_the_old_value_ends_last() {
+    let env = command(&["apply", "verify", "retire"], "");
+    let output = env.run("rotate partner --yes");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(calls(&env), ["apply", "verify", "retire"]);
+    ended_well(&env);
+    failed(&env.run("undo --yes"), 0, "nothing to undo");
+    assert_eq!(target(&env)["known"], json!([home(&env)]));
+    // What a killed program left behind is nobody's value.
+    let state = Tree::of(&env);
+    let token = home(&env);
+    let spilled = state.files().filter(|path| {
+        let text = String::from_utf8_lossy(state.bytes(path)).into_owned();
+        !path.ends_with("target.json") && (text.contains("canary-old") || text.contains(&token))
+    });
+    assert_eq!(spilled.count(), 0);
+}
+
+#[test]
+fn killed_before_or_after_each_step_it_is_resumed_and_at_every_moment_homes_value_works() {
+    for fields in [&["apply", "verify", "retire"][..], &["apply", "retire"]] {
+        for step in fields {
+            for fault in ["kill-before", "kill-after", "break", "hang"] {
+                let env = command(fields, if fault == "hang" { "timeout = \"1s\"\n" } else { "" });
+                env.write("fault", format!("{step} {fault}"));
+                let output = env.run("rotate partner --yes");
+                assert_eq!(
+                    output.code.is_none(),
+                    fault.starts_with("kill"),
+                    "{step} {fault}: {}",
+                    output.stderr
+                );
+                if let Some(code) = output.code {
+                    assert_eq!(code, 7, "{step} {fault}: {}", output.stderr);
+                    assert!(output.stderr.contains("`strongroom resume"), "{}", output.stderr);
+                    assert!(!output.stderr.contains(&home(&env)), "{}", output.stderr);
+                }
+                let known = target(&env)["known"].clone();
+                assert!(known.as_array().unwrap().contains(&json!(home(&env))), "{step} {fault}: {known}");
+                let left = Tree::of(&env);
+                env.run("resume --yes").success();
+                ended_well(&env);
+                left.restore(&env);
+                if *step != "retire" {
+                    env.run("undo --yes").success();
+                    assert_eq!(home(&env), "canary-old", "{step} {fault}");
+                    assert!(target(&env)["known"].as_array().unwrap().contains(&json!("canary-old")));
+                } else {
+                    assert_ne!(env.run("undo --yes").code, Some(0), "it may have been ended");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn killed_or_refused_at_any_call_to_the_file_system_it_is_resumed() {
+    let env = command(&["apply", "verify", "retire"], "");
+    let base = Tree::of(&env);
+    let (output, all) = run_in(&env, "rotate partner --yes", "", None);
+    let _ = output.success();
+    assert!(all.len() > 40, "{}", all.len());
+    for (index, at) in (1..=all.len()).step_by(4).enumerate() {
+        base.restore(&env);
+        let how = [How::Before, How::After, How::Eio][index % 3];
+        let (output, _) = run_in(&env, "rotate partner --yes", "", Some((at, how)));
+        let known = target(&env)["known"].clone();
+        assert!(known.as_array().unwrap().contains(&json!(home(&env))), "{at} {how:?}: {}", output.stderr);
+        env.run("resume --yes").success();
+        if home(&env) == "canary-old" {
+            // It had not begun.
+            env.run("rotate partner --yes").success();
+        }
+        ended_well(&env);
+    }
+}
+
+#[test]
+fn a_no_ends_it_where_nothing_has_happened_and_asks_a_person_where_something_may_have() {
+    let env = command(&["apply", "retire"], "");
+    env.write("fault", "apply no");
+    failed(&env.run("rotate partner --yes"), 8, "the target did not take the new values");
+    assert_eq!((home(&env).as_str(), calls(&env)), ("canary-old", vec!["apply".to_owned()]));
+    assert_eq!(env.run("resume --yes").code, Some(0), "nothing is left");
+
+    env.write("fault", "apply kill-after");
+    assert_eq!(env.run("rotate partner --yes").code, None);
+    env.write("fault", "apply no");
+    failed(&env.run("resume --yes"), 8, "nobody knows what the target accepts");
+    env.run("resume --yes").success();
+    ended_well(&env);
+
+    env.write("fault", "retire no");
+    failed(&env.run("rotate partner --yes"), 8, "the old values are still accepted");
+    env.run("resume --yes").success();
+    ended_well(&env);
+}
+
+#[test]
+fn without_a_retire_the_target_has_one_value_and_there_is_no_way_back() {
+    let env = command(&["apply", "verify"], "");
+    let output = env.run("rotate partner --yes --dry-run");
+    assert!(output.stderr.contains("no undo"), "{}", output.stderr);
+    env.write("fault", "apply kill-after");
+    assert_eq!(env.run("rotate partner --yes").code, None);
+    failed(&env.run("undo --yes"), 7, "strongroom resume");
+    env.run("resume --yes").success();
+    assert_eq!(calls(&env), ["apply", "verify"], "what is accepted is not applied again");
+    failed(&env.run("undo --yes"), 0, "nothing to undo");
+}
+
+#[test]
+fn what_the_target_chooses_is_sealed_before_it_is_read_and_asked_for_again_only_if_it_was_lost() {
+    let env = command(&["apply", "verify", "retire"], "chosen_by = \"target\"\n");
+    let chooses = json!({"known": ["canary-old"], "calls": [], "chooses": true});
+    env.write("target.json", chooses.to_string());
+    let base = Tree::of(&env);
+    for (fault, asked) in [("apply kill-before", 1), ("apply kill-after", 2), ("verify kill-after", 1)] {
+        base.restore(&env);
+        env.write("fault", fault);
+        assert_eq!(env.run("rotate partner --yes").code, None, "{fault}");
+        failed(&env.run("undo --yes"), 7, "strongroom resume");
+        env.run("resume --yes").success();
+        ended_well(&env);
+        assert_eq!(calls(&env).iter().filter(|call| *call == "apply").count(), asked, "{fault}");
+    }
+    base.restore(&env);
+    env.write("fault", "apply babble");
+    failed(&env.run("rotate partner --yes"), 8, "is no answer");
+    assert_eq!(home(&env), "canary-old");
+    env.run("rotate partner --yes").success();
+}
+
+#[test]
+fn a_soak_holds_nothing_and_nobody_and_ends_when_somebody_may_know_the_old_value() {
+    let manifest = format!(
+        r#"
+version = 1
+[project]
+name = "shop"
+region = "us-east-1"
+default_environment = "prod"
+[environments.prod]
+home = "ssm"
+account = "111122223333"
+quota = {{ reads = 5000, writes = 5000 }}
+[environments.prod.copies.web]
+kind = "beanstalk"
+application = "shop"
+environment = "shop-web"
+groups = ["app"]
+secrets = "reference"
+[groups.app.keys]
+TOKEN = {{ secret = true, generate = "hex" }}
+OTHER = {{ secret = true }}
+[rotate.partner]
+kind = "command"
+keys = ["TOKEN"]
+soak = "1h"
+{}"#,
+        programs(&["apply", "verify", "retire"])
+    );
+    let site = Site::new(&manifest);
+    let env = &site.env;
+    env.write("target.json", json!({"known": ["canary-old"], "calls": [], "chooses": false}).to_string());
+    env.run_with_stdin("set TOKEN --yes", "canary-old").success();
+    env.run_with_stdin("set OTHER --yes", "other").success();
+    env.run("sync --yes").success();
+
+    let output = env.run("rotate partner --yes");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(calls(env), ["apply", "verify"]);
+    let token = home(env);
+    assert_eq!(site.seen("shop-web")["TOKEN"], token);
+    assert_eq!(target(env)["known"], json!(["canary-old", token]));
+    env.run_with_stdin("set OTHER --yes", "another").success();
+    for words in ["rotate partner --yes", "rotate --due --yes"] {
+        let waits = env.run(words);
+        assert!(waits.code == Some(0) && waits.stderr.contains("waits until"), "{}", waits.stderr);
+    }
+    // Somebody has put the old value back into home: it is not ended under him.
+    env.run_with_stdin("set TOKEN --yes", "canary-old").success();
+    let clings = env.run("rotate partner --compromised --yes");
+    failed(&clings, 8, "home holds an old value again");
+    env.run_with_stdin("set TOKEN --yes", &token).success();
+    let clings = env.run("rotate partner --compromised --yes");
+    failed(&clings, 8, "a copy does not hold what home holds");
+    env.run("sync --yes").success();
+    env.write("fault", "retire kill-after");
+    assert_eq!(env.run("rotate partner --compromised --yes").code, None);
+    site.lease_ends();
+    env.run("resume --yes").success();
+    ended_well(env);
+}
+
+#[test]
+fn generated_values_are_verified_where_a_program_says_so() {
+    let env = vault(&format!("kind = \"random\"\n{}", programs(&["verify"])));
+    let output = env.run("rotate partner --yes");
+    failed(&output, 7, "it says no; every holder has the new values");
+    let token = home(&env);
+    let known = |token: &str| json!({"known": [token], "calls": [], "chooses": false}).to_string();
+    let left = Tree::of(&env);
+    env.write("target.json", known(&token));
+    env.run("resume --yes").success();
+    assert_eq!((home(&env), calls(&env)), (token, vec!["verify".to_owned()]));
+    left.restore(&env);
+    env.run("undo --yes").success();
+    assert_eq!(home(&env), "canary-old");
+    assert_eq!(env.run("rotate partner --fast --yes").code, Some(2));
+}
