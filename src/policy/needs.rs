@@ -152,6 +152,10 @@ fn of_instance<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> 
         };
         needs.groups.insert(&group.name, access);
     }
+    // Whoever renews tokens holds the lease meanwhile, as strongroom does: docs/xero.md.
+    if environment.home == Place::Ssm && needs.groups.values().any(|access| *access == Access::AppWrites) {
+        needs.own = Own::Lease;
+    }
     needs
 }
 

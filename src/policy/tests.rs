@@ -118,7 +118,7 @@ fn an_instance_gets_what_references_lead_to_and_what_the_app_reads_itself() {
 
     let rotated = format!("{SHOP}\n[rotate.xero]\nkind = \"xero\"\ngroup = \"xero\"\n");
     let answer = ask(&rotated, "prod", Bearer::Instance);
-    assert_eq!(parameters(&answer, "ssm:PutParameter"), ["shop/xero/*"]);
+    assert_eq!(parameters(&answer, "ssm:PutParameter"), ["shop/_strongroom/prod/lease", "shop/xero/*"]);
 }
 
 #[test]

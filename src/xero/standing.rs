@@ -74,8 +74,12 @@ impl Standing {
                 problems.push(Problem::EndsSoon { left: UNUSED - age });
             }
         }
-        let other: Vec<Address> =
-            missing.iter().filter(|address| **address != parts.refresh_token).cloned().collect();
+        // A login brings all but the app.
+        let app = [&parts.client_id, &parts.client_secret];
+        let no_login = problems == [Problem::NoLogin];
+        let counts =
+            |address: &&Address| app.contains(address) || (!no_login && **address != parts.refresh_token);
+        let other: Vec<Address> = missing.iter().filter(counts).cloned().collect();
         if !other.is_empty() {
             problems.push(Problem::Missing(other));
         }
@@ -162,8 +166,10 @@ mod tests {
         home.entries.remove(&parts().tenant_id);
         assert_eq!(standing(&home).problems, [Problem::Missing(vec![parts().tenant_id])]);
         home.entries.remove(&parts().refresh_token);
-        assert_eq!(standing(&home).problems[0], Problem::NoLogin);
-        assert_eq!(standing(&Snapshot::default()).missing.len(), 6);
+        assert_eq!(standing(&home).problems, [Problem::NoLogin], "a login brings the rest");
+        let nothing = standing(&Snapshot::default());
+        let app = Problem::Missing(vec![parts().client_id, parts().client_secret]);
+        assert_eq!((nothing.missing.len(), nothing.problems), (6, vec![Problem::NoLogin, app]));
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub(super) fn run(ctx: &Context, args: &LoginArgs) -> Result<Exit> {
     let held = held(ctx, connection.spec)?;
     let login = Login::of(ctx, &connection, &held, args)?;
     let command = format!("xero login {}", connection.shown());
-    ctx.ui.show(&login.text(ctx, &command, &connection)?);
+    ctx.ui.show(&login.text(ctx, &command)?);
     if ctx.dry_run() {
         ctx.ui.note("dry run: nothing was changed");
         return Ok(Exit::Done);
@@ -152,6 +152,8 @@ struct Login {
     /// Where to listen; nowhere where the address is pasted.
     listens: Option<Redirect>,
     scopes: Vec<String>,
+    /// Why these, where the manifest does not say.
+    why: &'static str,
 }
 
 #[derive(Serialize)]
@@ -177,24 +179,26 @@ impl Login {
                 .into());
         }
         let before = held.snapshot.value(&parts.access_token).map(Claims::of).unwrap_or_default();
-        let scopes = match (spec.scopes.is_empty(), before.scopes.is_empty()) {
-            (false, _) => spec.scopes.clone(),
-            (true, false) => before.scopes,
-            (true, true) => SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
+        let (scopes, why) = match (spec.scopes.is_empty(), before.scopes.is_empty()) {
+            (false, _) => (spec.scopes.clone(), ""),
+            (true, false) => (before.scopes, ", as the login before"),
+            (true, true) => {
+                (SCOPES.iter().map(|scope| (*scope).to_owned()).collect(), ", as `scopes` names none")
+            }
         };
         let listens = listens.filter(|_| !args.paste);
-        Ok(Login { client, authorize_url: spec.authorize_url.clone(), redirect, listens, scopes })
+        Ok(Login { client, authorize_url: spec.authorize_url.clone(), redirect, listens, scopes, why })
     }
 
     /// What will happen, before anybody is asked.
-    fn text(&self, ctx: &Context, command: &str, connection: &Connection<'_>) -> Result<String> {
-        let why = if connection.spec.scopes.is_empty() { ", as `scopes` names none" } else { "" };
+    fn text(&self, ctx: &Context, command: &str) -> Result<String> {
         Ok(format!(
-            "{command}\n{}{}\n  {}\n  asks for {}{why}\n  comes back to {}, which must be registered with the app at developer.xero.com\n",
+            "{command}\n{}{}\n  the tokens that Xero gives take the place of those that are there\n  \
+             asks for {}{}\n  comes back to {} (registered with the app at Xero)\n",
             ctx.caller_of_places()?,
             shown(&ctx.home_location()?),
-            "the tokens that Xero gives take the place of those that are there",
             shown(&self.scopes.join(", ")),
+            self.why,
             shown(&self.redirect),
         ))
     }

@@ -61,7 +61,7 @@ pub(super) fn finish(
     });
     let done = done.map_err(|error| kept(id, error))?;
     ctx.warn_of_left(&done.left);
-    let of = tenant.map(|(id, name)| format!(" of {} ({id})", shown(&name))).unwrap_or_default();
+    let of = tenant.map(|(id, name)| format!(" to {} ({id})", shown(&name))).unwrap_or_default();
     ctx.ui.note(&format!("{command}: {} made and read back; connected{of}", plural(done.changes, "change")));
     tell_of_others(ctx, connection, &tokens, &held)?;
     ctx.name_the_sync(&plan)?;

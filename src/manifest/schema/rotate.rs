@@ -111,7 +111,7 @@ pub(in crate::manifest) struct RotateXero {
     pub(in crate::manifest) api_url: Option<String>,
     /// Where a person authorises; without it Xero's.
     pub(in crate::manifest) authorize_url: Option<String>,
-    /// Where Xero sends a person back to, as registered with the app.
+    /// Where Xero sends a person back to, as registered with the app; without it http://localhost:8765/callback.
     pub(in crate::manifest) redirect_url: Option<String>,
     /// What the app asks for when a person authorises; `offline_access` is always among it.
     #[serde(default)]

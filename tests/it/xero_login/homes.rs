@@ -38,6 +38,8 @@ fn in_ssm_the_refresh_token_is_stored_first_and_the_time_last_under_the_lease() 
     assert_eq!(put.last().map(String::as_str), Some("lease"));
     assert!(place("refresh_token") < place("access_token") && place("tenant_id") < place("access_token"));
     assert!(place("access_token") < place("token_expires_at"), "{put:?}");
+    let status = site.env.run("xero status --check").success();
+    assert!(status.contains("  BY\n") && status.contains("user/"), "AWS tells who wrote: {status}");
     assert_eq!(site.get("xero/1/refresh_token"), site.local.newest("demo").unwrap());
 }
 

@@ -209,7 +209,7 @@ fn a_login_asks_for_its_app_first_and_ends_with_a_whole_connection() {
     let output = site.login("");
     let said = output.stderr.clone();
     assert!(output.success().starts_with(&site.local.url(local::AUTHORIZE)));
-    assert!(said.contains("connected of Acme Ltd ("), "{said}");
+    assert!(said.contains("connected to Acme Ltd ("), "{said}");
     assert_eq!(site.get("xero/1/refresh_token"), site.local.newest("demo").unwrap());
     let tenant = site.local.world(|world| world.tenants.values().next().unwrap()[0].id.clone());
     assert_eq!(site.get("xero/1/tenant_id"), tenant);
@@ -263,7 +263,7 @@ fn an_address_can_be_pasted_where_no_browser_is() {
     let (shown, code) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");
     let secret = back.split("code=").nth(1).unwrap().split('&').next().unwrap();
-    assert!(shown.contains("connected of Acme Ltd") && !shown.contains(secret), "{shown}");
+    assert!(shown.contains("connected to Acme Ltd") && !shown.contains(secret), "{shown}");
     assert_eq!(site.get("xero/1/refresh_token"), site.local.newest("demo").unwrap());
 }
 
