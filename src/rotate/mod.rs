@@ -106,6 +106,10 @@ pub trait Rotation: Sync {
     /// Whether what somebody else put in the place of ours meanwhile is as good as ours, and no conflict.
     const ADOPTS: bool = false;
 
+    /// Whether an operation that is gone on with is looked at before what it had planned is written: where somebody may have
+    /// come after it, what it planned may not be accepted any more.
+    const LOOKS_FIRST: bool = false;
+
     /// Looks, at the target and at the holders, and at what this operation has chosen, done and learned.
     async fn probe(&self, operation: &Operation, holders: &Holders<'_>) -> Result<Self::Facts, StoreError>;
 
@@ -154,6 +158,12 @@ pub async fn drive<R: Rotation>(
 ) -> Result<Done, ApplyError> {
     let mut left = Vec::new();
     if operation.resumed() && !operation.has_soaked() {
+        if R::LOOKS_FIRST {
+            let facts = rotation.probe(operation, holders).await.map_err(|error| midway(operation, error))?;
+            if let Step::GiveUp(error) = rotation.next(&facts) {
+                return Err(give_up(operation, error)?);
+            }
+        }
         left = match apply::catch_up(operation, holders.stores, skip_changed || R::ADOPTS, watch).await {
             Err(ApplyError::Conflict { midway: true, .. } | ApplyError::NotVerified { .. }) if R::ADOPTS => {
                 left
@@ -191,16 +201,19 @@ pub async fn drive<R: Rotation>(
             }
             Step::Done => return apply::finish_leaving(operation, left),
             Step::Person(error) => return Err(midway(operation, *error)),
-            Step::GiveUp(error) => {
-                let reason = Some(error.to_string());
-                operation.record(Line::Ended { ending: Ending::Nothing, reason })?;
-                return Err(ApplyError::GivenUp { operation: operation.id().clone(), source: error });
-            }
+            Step::GiveUp(error) => return Err(give_up(operation, error)?),
         }
     }
     let error =
         StoreError::new(ErrorKind::Failed, "rotate", "it goes round in circles: this is a bug in strongroom");
     Err(midway(operation, error))
+}
+
+/// Ends an operation: what it did so far stands.
+fn give_up(operation: &mut Operation, error: Box<StoreError>) -> Result<ApplyError, ApplyError> {
+    let reason = Some(error.to_string());
+    operation.record(Line::Ended { ending: Ending::Nothing, reason })?;
+    Ok(ApplyError::GivenUp { operation: operation.id().clone(), source: error })
 }
 
 fn midway(operation: &Operation, error: StoreError) -> ApplyError {

@@ -88,7 +88,9 @@ pub(super) fn begin(story: &Story<'_>, spec: &PostgresSpec) -> Result<Exit> {
     details.extend(
         spec.urls.iter().map(|address| (address.clone(), "its login, and nothing else of it".to_owned())),
     );
-    let notes = notes(&rotation, &foreseen, single);
+    let home = &story.stores[&holders.spec.home.to_string()];
+    let torn = home.unit_of(&spec.user) != home.unit_of(&spec.password);
+    let notes = notes(&rotation, &foreseen, (single, torn));
     let sketch = Sketch { desired: wanted(&foreseen.values), details, notes };
     story.begin(&rotation, &held, &sketch)
 }
@@ -125,7 +127,7 @@ fn rotation(story: &Story<'_>, spec: &PostgresSpec) -> Result<Postgres> {
     Ok(Postgres { spec: spec.clone(), tls, via: args.via.clone(), allowed, generate: generated })
 }
 
-fn notes(rotation: &Postgres, foreseen: &Foreseen, single: bool) -> Vec<String> {
+fn notes(rotation: &Postgres, foreseen: &Foreseen, (single, torn): (bool, bool)) -> Vec<String> {
     let Foreseen { location, active, target, owner, in_use, .. } = foreseen;
     let mut notes = Vec::new();
     if single {
@@ -138,7 +140,7 @@ fn notes(rotation: &Postgres, foreseen: &Foreseen, single: bool) -> Vec<String> 
         notes.push(format!(
             "{location}: `{target}` gets the new password and acts as `{owner}`; `{active}` is not changed and goes on working"
         ));
-        if rotation.spec.user.group == rotation.spec.password.group {
+        if torn {
             notes.push(
                 "home keeps name and password apart: whoever reads both there in the moment between the two writes sees a \
                  mix; a derived URL and the copies do not tear"

@@ -81,6 +81,9 @@ impl Rotation for Postgres {
     type Facts = Facts;
     type Effect = Effect;
 
+    // A password that another rotation has replaced since must not reach home.
+    const LOOKS_FIRST: bool = true;
+
     async fn probe(&self, operation: &Operation, holders: &Holders<'_>) -> Result<Facts, StoreError> {
         let target = self.target(holders).await?;
         match super::chosen(operation)? {

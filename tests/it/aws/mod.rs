@@ -5,7 +5,7 @@ mod budgets;
 mod matrix;
 mod migrate;
 mod permissions;
-mod site;
+pub(crate) mod site;
 mod slice;
 mod telling;
 mod together;

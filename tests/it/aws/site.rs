@@ -347,11 +347,11 @@ impl Site {
 }
 
 /// Kills the process of that name, as soon as it is known.
-pub(super) fn killer(id: &Arc<OnceLock<u32>>) -> Callback {
+pub(crate) fn killer(id: &Arc<OnceLock<u32>>) -> Callback {
     signaller(id, Signal::KILL)
 }
 
-pub(super) fn signaller(id: &Arc<OnceLock<u32>>, signal: Signal) -> Callback {
+pub(crate) fn signaller(id: &Arc<OnceLock<u32>>, signal: Signal) -> Callback {
     let id = Arc::clone(id);
     Arc::new(move || {
         let pid = i32::try_from(*id.wait()).ok().and_then(Pid::from_raw).unwrap();

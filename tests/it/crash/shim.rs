@@ -35,7 +35,7 @@ impl How {
     }
 
     /// Whether the process does not survive it.
-    pub(super) fn kills(self) -> bool {
+    pub(crate) fn kills(self) -> bool {
         matches!(self, How::Before | How::After | How::Torn)
     }
 }

@@ -51,7 +51,7 @@ fn what_is_not_right_on_the_server_is_told_and_nothing_is_changed() {
             "CREATE ROLE rds_superuser; CREATE ROLE rds_iam; CREATE ROLE rds_password; GRANT rds_superuser TO app".to_owned(),
             "REVOKE rds_superuser FROM app".to_owned(),
             8,
-            &["RDS's master user", "--manage-master-user-password"],
+            &["RDS's master user", "kind = \"follow\""],
         ),
         ("GRANT rds_iam TO app".to_owned(), "REVOKE rds_iam FROM app".to_owned(), 8, &["IAM tokens", "rds_iam"]),
     ];
