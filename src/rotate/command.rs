@@ -254,7 +254,7 @@ impl Rotation for Command {
     }
 
     async fn probe(&self, operation: &Operation, holders: &Holders<'_>) -> Result<Facts, StoreError> {
-        let (home, held) = (holders.spec.home.to_string(), holders.held().await?);
+        let (home, held) = (holders.spec.home.to_string(), holders.held_with(&self.addresses()).await?);
         let begun = super::chosen(operation)?.is_some();
         let new = self.new_values(operation)?;
         let acted = operation.acted();
@@ -352,7 +352,7 @@ impl Rotation for Command {
         operation: &mut Operation,
         holders: &Holders<'_>,
     ) -> Result<String, StoreError> {
-        let (home, held) = (holders.spec.home.to_string(), holders.held().await?);
+        let (home, held) = (holders.spec.home.to_string(), holders.held_with(&self.addresses()).await?);
         let new = self.new_values(operation)?.unwrap_or_default();
         let pairs = self.pairs(operation, &home, &held, new.as_ref());
         match (effect, &self.retire) {

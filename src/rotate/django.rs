@@ -265,7 +265,8 @@ impl Rotation for DjangoSecretKey {
     async fn probe(&self, operation: &Operation, holders: &Holders<'_>) -> Result<Facts, StoreError> {
         let way = Way::of(operation);
         let chosen = super::chosen(operation)?.and_then(|values| self.chosen(&values));
-        let home = Pair::held(&holders.held().await?, &self.key, self.fallbacks.as_ref());
+        let both = std::iter::once(&self.key).chain(&self.fallbacks);
+        let home = Pair::held(&holders.held_with(both).await?, &self.key, self.fallbacks.as_ref());
         let (mut staged, mut finished) = (false, false);
         if way == Some(Way::Retire) {
             finished = holders.have(&self.retired()).await?;

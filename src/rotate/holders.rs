@@ -75,6 +75,25 @@ impl Holders<'_> {
         self.stores[&self.home()].read(&addresses).await
     }
 
+    /// The same, and what it holds at these addresses, whoever they are for.
+    pub async fn held_with<'b>(
+        &self,
+        addresses: impl IntoIterator<Item = &'b Address>,
+    ) -> Result<Snapshot, StoreError> {
+        let mut held = self.held().await?;
+        let reaches = |group: &str| {
+            self.manifest.group(group).is_ok_and(|group| group.reaches_environments() || group.is_instanced())
+        };
+        let more: Vec<Address> =
+            addresses.into_iter().filter(|address| !reaches(address.group.as_str())).cloned().collect();
+        if !more.is_empty() {
+            let more = self.stores[&self.home()].read(&more).await?;
+            held.entries.extend(more.entries);
+            held.bases.extend(more.bases);
+        }
+        Ok(held)
+    }
+
     /// What will change where once home, which holds `old` now, holds this.
     pub fn foresee(&self, old: &Snapshot, desired: &Desired) -> Result<Foreseen, ApplyError> {
         let desired = followed(&self.view(old), desired);
@@ -117,7 +136,7 @@ impl Holders<'_> {
 
     /// Whether home and every copy hold this already.
     pub async fn have(&self, desired: &Desired) -> Result<bool, StoreError> {
-        let home = self.held().await?;
+        let home = self.held_with(desired.keys()).await?;
         let desired = followed(&self.view(&home), desired);
         if !desired.iter().all(|(address, want)| want.met_by(home.entries.get(address))) {
             return Ok(false);
@@ -211,7 +230,8 @@ impl Holders<'_> {
             return Ok(BTreeSet::new());
         }
         let home = self.home();
-        let before = self.read(operation).await?;
+        let before = self.held_with(stage.keys()).await;
+        let before = before.map_err(|error| apply::midway(operation, ApplyError::Read(Box::new(error))))?;
         let desired = followed(&self.view(&before), stage);
         let plan = apply::plan_against(&home, self.stores[&home].as_ref(), &desired, &before).await;
         self.write(operation, plan, publication, watch).await?;

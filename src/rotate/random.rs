@@ -76,7 +76,7 @@ impl Random {
     ) -> Result<(), StoreError> {
         let home = holders.spec.home.to_string();
         let keys: Vec<Address> = values.keys().cloned().collect();
-        let old = programs::before(operation, &home, &holders.held().await?, &keys);
+        let old = programs::before(operation, &home, &holders.held_with(&keys).await?, &keys);
         let pairs = programs::pairs(&old, Some(values), &keys);
         match programs.ask("verify", verify, operation, &pairs).await? {
             Said::Yes(_) => Ok(()),

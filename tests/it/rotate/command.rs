@@ -275,3 +275,17 @@ fn generated_values_are_verified_where_a_program_says_so() {
     assert_eq!(home(&env), "canary-old");
     assert_eq!(env.run("rotate partner --fast --yes").code, Some(2));
 }
+
+#[test]
+fn what_only_operators_have_is_rotated_and_taken_back_too() {
+    let env = command(&["apply", "verify", "retire"], "soak = \"1h\"\n");
+    let manifest = env
+        .read("strongroom.toml")
+        .replace("[groups.app.keys]", "[groups.app]\naudience = \"operator\"\n[groups.app.keys]");
+    env.write("strongroom.toml", manifest);
+    env.run("rotate partner --yes").success();
+    assert_eq!(calls(&env), ["apply", "verify"]);
+    assert_eq!(target(&env)["known"], json!(["canary-old", home(&env)]));
+    env.run("undo --yes").success();
+    assert_eq!(home(&env), "canary-old");
+}
