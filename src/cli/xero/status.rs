@@ -8,8 +8,9 @@ use crate::cli::operations::moment;
 use crate::cli::reading::Held;
 use crate::cli::report::Exit;
 use crate::cli::table::{Cell, Table, Tone};
-use crate::manifest::Place;
-use crate::name::Address;
+use crate::manifest::{Place, XeroSpec};
+use crate::name::{Address, Instance};
+use crate::rotate::xero::{self as rotate, Last, Record};
 use crate::xero::{ACCESS, Problem, Standing, UNUSED};
 use anyhow::Result;
 use clap::Args;
@@ -36,6 +37,9 @@ pub(super) struct StatusArgs {
     ask: bool,
 }
 
+/// Seconds between a refresh token's write and the end of the refresh that wrote it.
+const NEAR: i64 = 60;
+
 /// Cells of a bar.
 const BAR: usize = 8;
 
@@ -51,7 +55,7 @@ struct Row {
     connection: String,
     /// None where home has none, or the manifest says that it is a secret.
     tenant: Option<String>,
-    /// What the organisation is called, where Xero was asked.
+    /// What the organisation is called, as Xero tells it, or as a refresh wrote it down.
     tenant_name: Option<String>,
     access_ends: Option<String>,
     /// Seconds; negative where it has ended.
@@ -73,11 +77,12 @@ pub(super) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit> {
             .into_iter()
             .map(|instance| Connection::of(rotation, spec, instance))
             .collect();
-        let writers = writers(ctx, &all)?;
+        let (writers, records) = (writers(ctx, &all)?, records(ctx, spec, &held, &all)?);
         for connection in &all {
-            let name = if args.ask { organisation(ctx, connection, &held)? } else { None };
-            let by = writers.get(&connection.parts.refresh_token).cloned();
-            rows.push(Row::of(ctx, connection, &held, name, by)?);
+            let record = connection.instance.as_ref().and_then(|instance| records.get(instance));
+            let asked = if args.ask { organisation(ctx, connection, &held)? } else { None };
+            let writer = writers.get(&connection.parts.refresh_token);
+            rows.push(Row::of(ctx, connection, &held, record, asked, writer)?);
         }
     }
     let wrong = rows.iter().any(|row| !row.problems.is_empty());
@@ -100,6 +105,41 @@ fn writers(ctx: &Context, all: &[Connection<'_>]) -> Result<BTreeMap<Address, St
         all.iter().map(|connection| connection.parts.refresh_token.clone()).collect();
     let home = ctx.parameters()?;
     ctx.wait_for(async { Ok(home.writers(&addresses).await?) })
+}
+
+/// What home keeps of the refreshes of each instance's login.
+fn records(
+    ctx: &Context,
+    spec: &XeroSpec,
+    held: &Held,
+    all: &[Connection<'_>],
+) -> Result<BTreeMap<Instance, Record>> {
+    let keeps = matches!(ctx.environment()?.home, Place::Ssm | Place::SecretsManager);
+    let instances: Vec<Instance> = all.iter().filter_map(|one| one.instance.clone()).collect();
+    if !keeps || instances.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    // It is kept under the name of the first instance of those that share a login.
+    let of = |name: &Instance| (name.clone(), rotate::Held::of(&held.snapshot, spec, name));
+    let logins = rotate::logins(&instances.iter().map(of).collect());
+    let address = |login: &Vec<Instance>| Record::address(&spec.group, &login[0]);
+    let addresses: Vec<Address> = logins.iter().map(address).collect();
+    let home = ctx.home()?;
+    let read = match ctx.wait_for(async { Ok(home.read(&addresses).await?) }) {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::debug!(%error, "the records of refreshes cannot be read");
+            return Ok(BTreeMap::new());
+        }
+    };
+    let mut records = BTreeMap::new();
+    for login in logins {
+        if let Some(text) = read.value(&address(&login)) {
+            let record = Record::read(text);
+            records.extend(login.into_iter().map(|instance| (instance, record.clone())));
+        }
+    }
+    Ok(records)
 }
 
 /// What Xero calls the organisation; nothing where the access token is not good any more, or is of others.
@@ -138,21 +178,35 @@ impl Row {
         ctx: &Context,
         connection: &Connection<'_>,
         held: &Held,
-        tenant_name: Option<String>,
-        by: Option<String>,
+        record: Option<&Record>,
+        asked: Option<String>,
+        writer: Option<&String>,
     ) -> Result<Row> {
         let (parts, now) = (&connection.parts, (ctx.clock())());
         let standing = Standing::of(parts, &held.snapshot, now);
+        // What we wrote down of ourselves tells more than AWS does, as long as it is of the pair that stands there.
+        let is_of_it =
+            |last: &&Last| standing.refreshed.is_some_and(|at| (at.as_second() - last.at).abs() <= NEAR);
+        let last = record.and_then(|record| record.last.as_ref()).filter(is_of_it);
+        let by = last.map(|last| last.by.clone()).or_else(|| writer.cloned());
+        let known = || last?.organisations.get(connection.instance.as_ref()?.as_str()).cloned();
         let may_be_shown = ctx.project()?.manifest.key(&parts.tenant_id).is_some_and(|key| !key.secret);
         let tenant = held.snapshot.value(&parts.tenant_id).filter(|_| may_be_shown);
         let left = |ends: Option<Timestamp>| ends.map(|at| at.duration_since(now).as_secs());
         let refresh_ends = standing.refresh_ends();
         let word = connection.word();
+        let open = record.and_then(|record| record.open.as_ref()).map(|open| {
+            format!(
+                "a refresh by {} of {} is not finished: `strongroom rotate {word}`",
+                open.by,
+                moment(open.first)
+            )
+        });
         Ok(Row {
             rotation: connection.rotation.name.clone(),
             connection: connection.shown(),
             tenant: tenant.map(|tenant| tenant.expose().chars().take(64).collect()),
-            tenant_name,
+            tenant_name: asked.or_else(known),
             access_ends: standing.access_ends.map(moment),
             access_left: left(standing.access_ends),
             refreshed: standing.refreshed.map(moment),
@@ -160,7 +214,10 @@ impl Row {
             refresh_ends: refresh_ends.map(moment),
             refresh_left: left(refresh_ends),
             missing: standing.missing.iter().map(ToString::to_string).collect(),
-            problems: standing.problems.iter().map(|problem| told(problem, connection, &word)).collect(),
+            problems: open
+                .into_iter()
+                .chain(standing.problems.iter().map(|problem| told(problem, connection, &word)))
+                .collect(),
         })
     }
 
@@ -197,7 +254,7 @@ impl Row {
 
 /// The part of an ARN that people know somebody by.
 fn short(arn: &str) -> &str {
-    arn.splitn(6, ':').nth(5).unwrap_or(arn)
+    arn.splitn(6, ':').nth(5).filter(|_| arn.starts_with("arn:")).unwrap_or(arn)
 }
 
 fn show(ctx: &Context, rows: &[Row]) -> Result<()> {

@@ -102,6 +102,43 @@ fn a_document_of_secrets_manager_gets_all_of_it_in_one_write() {
     assert_eq!(site.get("xero/1/refresh_token"), site.local.newest("demo").unwrap());
 }
 
+#[test]
+fn a_connection_that_xero_refuses_is_authorised_again_and_then_rotates() {
+    for home in ["ssm", "vault"] {
+        let (site, _cloud) = match home {
+            "ssm" => on_aws("ssm", ""),
+            _ => {
+                let site = Site::with_vault().with_app("1");
+                site.local.login("demo", &["Acme Ltd"]);
+                (site, Cloud::start())
+            }
+        };
+        let _ = site.login("1").success();
+        let _ = site.env.run("--yes rotate xero/1").success();
+        let status = site.env.run("xero status --check").success();
+        assert!(home == "vault" || (status.contains("Acme Ltd") && status.contains("somebody@")), "{status}");
+
+        site.local.world(|world| world.disconnect(local::CLIENT_ID, "demo"));
+        let said = site.env.run("--yes rotate xero/1").failure(8);
+        assert!(said.contains("strongroom -e local xero login 1"), "{said}");
+        site.local.login("demo", &[]);
+        let tenant = site.get("xero/1/tenant_id");
+        site.local.world(|world| {
+            let one =
+                local::world::Tenant { connection: "c".to_owned(), id: tenant, name: "Acme Ltd".to_owned() };
+            let of = (local::CLIENT_ID.to_owned(), "demo".to_owned());
+            world.tenants.entry(of).or_default().push(one);
+        });
+        let _ = site.login("1").success();
+        let _ = site.env.run("--yes rotate xero/1").success();
+        let newest = site.local.newest("demo").unwrap();
+        assert_eq!(site.get("xero/1/refresh_token"), newest);
+        assert_eq!(site.local.standing(&newest), local::Standing::Live);
+        let _ = site.env.run("xero status --check").success();
+        site.nothing_is_open();
+    }
+}
+
 /// What must be nowhere but in home and in sealed files.
 #[test]
 fn no_token_no_code_and_no_secret_is_told_by_a_login_that_ends_well_or_badly() {

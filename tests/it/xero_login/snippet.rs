@@ -44,12 +44,19 @@ token_expires_at = {}
 [rotate.xero]
 kind = "xero"
 group = "xero"
+token_url = "TOKEN"
+api_url = "API"
 "#;
 
 /// The programs of the page, in a project whose home is on a local AWS.
 fn site() -> (TestEnv, Cloud) {
+    site_of("https://xero.example/token", "https://xero.example")
+}
+
+fn site_of(token_url: &str, api_url: &str) -> (TestEnv, Cloud) {
     let cloud = Cloud::start();
-    let mut env = TestEnv::new().with_manifest(MANIFEST).with("XERO_LEASE", LEASE);
+    let manifest = MANIFEST.replace("TOKEN\"", &format!("{token_url}\"")).replace("API", api_url);
+    let mut env = TestEnv::new().with_manifest(&manifest).with("XERO_LEASE", LEASE);
     for (name, value) in cloud.environment() {
         env.set(name, value);
     }
@@ -217,35 +224,48 @@ fn of_processes_of_both_kinds_that_race_for_it_one_holds_it_at_a_time() {
     assert!(turns > 0 && busy > 0, "nobody was in anybody's way: {turns} {busy}");
 }
 
+/// A site with a connection, whose time says that it has ended.
+fn connected(siblings: Siblings) -> (TestEnv, Cloud, Local) {
+    let xero = Local::start();
+    xero.world(|world| world.behaviour.siblings = siblings);
+    let (env, cloud) = site_of(&xero.url(local::TOKEN), &xero.url(""));
+    let (access, refresh) = xero.login("demo", &["Acme Ltd"]);
+    let tenant = xero.world(|world| world.tenants.values().next().unwrap()[0].id.clone());
+    let values = [
+        ("client_id", local::CLIENT_ID),
+        ("client_secret", local::CLIENT_SECRET),
+        ("access_token", &access),
+        ("refresh_token", &refresh),
+        ("tenant_id", &tenant),
+        ("token_expires_at", "1763800000"),
+    ];
+    for (key, value) in values {
+        let name = format!("/dev-app/xero/1/{key}");
+        cloud.world(|world| world.ssm.seed(Seed { name: &name, value, kind: "SecureString" }));
+    }
+    (env, cloud, xero)
+}
+
+/// The program of the app, which asks the local Xero.
+fn token(env: &TestEnv, xero: &Local) -> std::process::Command {
+    let url = xero.url(local::TOKEN);
+    let script =
+        format!("import xero_tokens\nxero_tokens.TOKEN_URL = '{url}'\nprint(xero_tokens.access_token(1))");
+    let mut command = python(env, &script);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn held(cloud: &Cloud, key: &str) -> String {
+    cloud.world(|world| world.ssm.held(&format!("/dev-app/xero/1/{key}")).unwrap()).value
+}
+
 #[test]
 fn of_three_workers_that_need_a_token_one_refreshes_and_all_have_it() {
     for siblings in [Siblings::Valid, Siblings::LastOnly] {
-        let (mut env, cloud) = site();
+        let (mut env, cloud, xero) = connected(siblings);
         become_bearer(&cloud, &mut env, "prod", "instance");
-        let xero = Local::start();
-        xero.world(|world| world.behaviour.siblings = siblings);
-        let (access, refresh) = xero.login("demo", &["Acme Ltd"]);
-        let values = [
-            ("client_id", local::CLIENT_ID),
-            ("client_secret", local::CLIENT_SECRET),
-            ("access_token", &access),
-            ("refresh_token", &refresh),
-            ("tenant_id", "invented"),
-            ("token_expires_at", "1795357800"),
-        ];
-        for (key, value) in values {
-            let name = format!("/dev-app/xero/1/{key}");
-            cloud.world(|world| world.ssm.seed(Seed { name: &name, value, kind: "SecureString" }));
-        }
-        let script = format!(
-            "import xero_tokens\nxero_tokens.TOKEN_URL = '{}'\nprint(xero_tokens.access_token(1))",
-            xero.url(local::TOKEN)
-        );
-        let spawned = (0..3).map(|_| {
-            let mut command = python(&env, &script);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-        });
-        let workers: Vec<_> = spawned.collect();
+        let workers: Vec<_> = (0..3).map(|_| token(&env, &xero).spawn().unwrap()).collect();
         let mut given = Vec::new();
         for worker in workers {
             let output = worker.wait_with_output().unwrap();
@@ -254,10 +274,31 @@ fn of_three_workers_that_need_a_token_one_refreshes_and_all_have_it() {
         }
         assert_eq!(xero.count(local::TOKEN), 1, "{siblings:?}");
         let newest = xero.newest("demo").unwrap();
-        let held =
-            |key: &str| cloud.world(|world| world.ssm.held(&format!("/dev-app/xero/1/{key}")).unwrap());
-        assert_eq!((held("refresh_token").value, xero.standing(&newest)), (newest.clone(), Standing::Live));
-        assert!(given.iter().all(|one| *one == held("access_token").value));
+        assert_eq!((held(&cloud, "refresh_token"), xero.standing(&newest)), (newest.clone(), Standing::Live));
+        assert!(given.iter().all(|one| *one == held(&cloud, "access_token")));
         assert!(xero.world(|world| world.bearer(&given[0])).is_some());
+    }
+}
+
+/// The same token is never sent twice, and what stands at the end is good.
+#[test]
+fn an_app_and_a_rotation_that_refresh_at_the_same_time_use_no_token_twice() {
+    for siblings in [Siblings::Valid, Siblings::LastOnly] {
+        let (env, cloud, xero) = connected(siblings);
+        let workers: Vec<_> = (0..2).map(|_| token(&env, &xero).spawn().unwrap()).collect();
+        let mut codes = Vec::new();
+        for _ in 0..8 {
+            codes.push(env.run("--yes rotate xero/1").code.unwrap());
+        }
+        for worker in workers {
+            let output = worker.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert!(codes.iter().all(|code| [0, 9].contains(code)) && codes.contains(&0), "{codes:?}");
+        let twice = xero.world(|world| world.refresh.iter().filter(|one| one.uses > 1).count());
+        assert_eq!(twice, 0, "{siblings:?}");
+        let newest = xero.newest("demo").unwrap();
+        assert_eq!((held(&cloud, "refresh_token"), xero.standing(&newest)), (newest.clone(), Standing::Live));
+        assert!(xero.world(|world| world.bearer(&held(&cloud, "access_token"))).is_some());
     }
 }
