@@ -82,8 +82,9 @@ pub struct Done {
 impl Done {
     pub(super) fn of(operation: &Operation) -> Done {
         let changes = operation.writes().iter().map(|write| write.changes.len()).sum();
-        let lasting = !operation.writes().is_empty()
-            && (0..operation.writes().len()).all(|write| operation.is_lasting(write));
+        let writes = operation.writes().len();
+        let all_last = writes > 0 && (0..writes).all(|write| operation.is_lasting(write));
+        let lasting = operation.has_effects() || all_last;
         Done { operation: operation.id().clone(), changes, left: Vec::new(), soaking: None, lasting }
     }
 }

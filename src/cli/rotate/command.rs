@@ -43,6 +43,9 @@ pub(super) fn go_on(story: &Story<'_>, which: (&OperationId, bool)) -> Result<Ex
 fn notes(rotation: &Command) -> Vec<String> {
     let line = |program: &Program| program.words.join(" ");
     let mut notes = vec![format!("first, `{}` tells the target", line(&rotation.apply))];
+    if rotation.chosen_by == ChosenBy::Target {
+        notes.push("the target chooses: no undo".to_owned());
+    }
     match &rotation.retire {
         Some(retire) if rotation.soak.is_zero() || rotation.at_once => {
             notes.push(format!("last, `{}` ends the old values: no undo after that", line(retire)));

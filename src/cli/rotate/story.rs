@@ -65,10 +65,13 @@ impl<'a> Story<'a> {
         let hurries = self.args.compromised;
         if (self.ctx.clock())() < until && !hurries {
             let when = operations::moment(until);
+            let back = match summary.lasting {
+                true => String::new(),
+                false => format!("; `strongroom undo {}` takes it back", summary.id),
+            };
             self.ctx.ui.note(&format!(
-                "{}: nothing to do, operation {} waits until {when}; `strongroom undo {}` takes it back",
+                "{}: nothing to do, operation {} waits until {when}{back}",
                 self.command(),
-                summary.id,
                 summary.id
             ));
             return Ok(Some(Exit::Done));

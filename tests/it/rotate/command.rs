@@ -194,7 +194,9 @@ fn what_the_target_chooses_is_sealed_before_it_is_read_and_asked_for_again_only_
     env.write("fault", "apply babble");
     failed(&env.run("rotate partner --yes"), 8, "is no answer");
     assert_eq!(home(&env), "canary-old");
-    env.run("rotate partner --yes").success();
+    let output = env.run("rotate partner --yes");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("no undo") && !output.stderr.contains("brings the old values back"));
 }
 
 #[test]
