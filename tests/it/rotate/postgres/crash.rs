@@ -170,6 +170,34 @@ fn a_rotation_that_is_killed_at_any_line_of_its_journal_is_finished_or_taken_bac
     assert!(resumed >= 7, "{resumed}");
 }
 
+/// The end of an old login is the last thing, and what was begun of it is finished.
+#[test]
+fn an_end_of_the_old_login_that_is_cut_off_is_finished_and_never_taken_back() {
+    let (runtime, cluster, env) = local("alternating");
+    let small = Small { cluster, env, runtime };
+    small.env.run("rotate database --setup").success();
+    let (files, server) = (Tree::of(&small.env), small.kept());
+    let words = "rotate database --compromised";
+    let (output, calls) = shim::run_in(&small.env, words, "", None);
+    output.success();
+    let is_line = |call: &shim::Call| call.name == "write" && call.path.ends_with("journal.jsonl");
+    let lines = calls.iter().enumerate().filter(|(_, call)| is_line(call)).map(|(at, _)| at + 1);
+    // Acting and acted of both effects, and the end.
+    for at in lines.collect::<Vec<_>>().into_iter().rev().take(5) {
+        small.restore(&files, &server);
+        let (output, _) = shim::run_in(&small.env, words, "", Some((at, How::Before)));
+        assert_eq!(output.code, None, "{at}: {}", output.stderr);
+        assert_eq!(small.works("cut off"), "app_b");
+        let ended = !super::takes(&small.runtime, &small.cluster, "app", APP);
+        let undo = small.env.run("undo --dry-run");
+        assert_eq!(undo.code, Some(i32::from(ended)), "{at}: {}", undo.stderr);
+        small.env.run("resume").success();
+        assert_eq!(small.works("resumed"), "app_b");
+        assert!(!super::takes(&small.runtime, &small.cluster, "app", APP), "{at}");
+        assert!(small.env.run("resume").stderr.contains("nothing to resume"));
+    }
+}
+
 /// Somebody between the client and the server, who cuts the first connection in which COMMIT is sent: before it arrives,
 /// or after it was answered.
 fn cutter(cluster: &Cluster, arrives: bool) -> u16 {

@@ -125,3 +125,30 @@ fn without_the_fence_it_would_lock_everybody_out() {
         world.takes(&user, &password) && world.takes(&running["RDS_USERNAME"], &running["RDS_PASSWORD"]);
     assert!(!works, "the test cannot fail");
 }
+
+/// One host stopped with its new pair on the way to home, another one gave the slot a password of its own and stopped too:
+/// what the first had planned would lock everybody out.
+#[test]
+fn what_another_came_after_is_not_published_by_a_resume() {
+    let world = World::new(BY_VALUE);
+    let other = colleague(&world.site);
+    let deny = || world.site.cloud.fault("ssm:PutParameter", 2..=4, Effect::Deny);
+    deny();
+    let output = world.rotate("database");
+    assert_eq!(output.code, Some(7), "{}", output.stderr);
+    world.site.cloud.heal();
+    world.site.cloud.reset_calls();
+    deny();
+    let output = other.run("rotate database");
+    assert_eq!(output.code, Some(7), "{}", output.stderr);
+    world.site.cloud.heal();
+    let before = world.login();
+    let output = world.site.env.run("resume");
+    assert_eq!(output.code, Some(6), "{}", output.stderr);
+    assert!(output.stderr.contains("has given `app_b` another password since"), "{}", output.stderr);
+    assert_eq!(world.login(), before);
+    world.holds("nothing of the first is anywhere");
+    other.run("resume").success();
+    assert_eq!(world.login().0, "app_b");
+    world.holds("the second is finished");
+}
