@@ -3,7 +3,7 @@
 //! Two roles take turns: the one in use is never changed, so that every holder's login works at any moment. Where one role
 //! has to do, whoever logs in is locked out from the change until he has the new password.
 //!
-//! Owns what is looked at ([`facts`]), what follows from it ([`next`]), and the effects: the one statement that changes a
+//! Owns what is looked at (`facts`), what follows from it (`next`), and the effects: the one statement that changes a
 //! password, behind the fence of its slot. A password is sealed in the operation before the server learns its verifier,
 //! and the server never learns more than that.
 
