@@ -96,11 +96,11 @@ pub(super) fn needs<'a>(
     }
 }
 
-/// What whoever runs rotations needs of what strongroom keeps for itself.
+/// What whoever runs rotations needs of what strongroom keeps for itself: only Xero chooses values that are kept there.
 fn own(manifest: &Manifest, environment: &EnvironmentSpec) -> Own {
-    match rotations(manifest, environment).next() {
-        Some(_) => Own::Minted,
-        None => Own::Lease,
+    match rotations(manifest, environment).any(|kind| matches!(kind, RotationKind::Xero(_))) {
+        true => Own::Minted,
+        false => Own::Lease,
     }
 }
 
