@@ -7,7 +7,7 @@ use crate::apply::{self, ApplyError, Watch};
 use crate::desired::{CopyError, Revision, View, copy, followed};
 use crate::journal::Operation;
 use crate::manifest::{CopySpec, EnvironmentSpec, Instances, Manifest};
-use crate::name::Address;
+use crate::name::{Address, Group};
 use crate::plan::{Change, Desired, Place, Plan, Want};
 use crate::snapshot::{Entry, Held, Snapshot};
 use crate::store::{ErrorKind, Guard, StoreError, Stores};
@@ -27,6 +27,9 @@ pub struct Holders<'a> {
     pub instances: &'a Instances,
     /// Holds the lease, where one was taken.
     pub guard: &'a Guard,
+    /// The one group that this is about, where nothing else in home or in a copy hangs on it: the others are not read,
+    /// which whoever rotates need not be allowed to.
+    pub alone: Option<&'a Group>,
 }
 
 /// Values for every holder.
@@ -69,6 +72,9 @@ impl Holders<'_> {
     pub async fn held(&self) -> Result<Snapshot, StoreError> {
         let mut addresses = self.manifest.home_addresses(&self.spec.name, self.instances);
         addresses.retain(|address| {
+            if let Some(alone) = self.alone {
+                return address.group == *alone;
+            }
             let group = self.manifest.group(address.group.as_str());
             group.is_ok_and(|group| group.reaches_environments() || group.is_instanced())
         });

@@ -104,7 +104,15 @@ impl<'a> Story<'a> {
         let ctx = self.ctx;
         let copies = ctx.copies()?.into_iter().map(|copy| (place_of(copy), copy)).collect();
         let (manifest, spec) = (&ctx.project()?.manifest, ctx.environment()?);
-        Ok(Holders { manifest, spec, copies, stores: &self.stores, instances, guard: &ctx.guard })
+        Ok(Holders {
+            manifest,
+            spec,
+            copies,
+            stores: &self.stores,
+            instances,
+            guard: &ctx.guard,
+            alone: None,
+        })
     }
 
     /// Shows what will happen, asks, and rotates, in a new operation.
@@ -138,6 +146,18 @@ impl<'a> Story<'a> {
         held: &Held,
         (id, skip_changed): (&OperationId, bool),
     ) -> Result<Exit> {
+        let holders = self.holders(&held.instances)?;
+        self.go_on_with(rotation, held, &holders, (id, skip_changed))
+    }
+
+    /// The same, with these holders.
+    pub(super) fn go_on_with<R: Rotation>(
+        &self,
+        rotation: &R,
+        held: &Held,
+        holders: &Holders<'_>,
+        (id, skip_changed): (&OperationId, bool),
+    ) -> Result<Exit> {
         let ctx = self.ctx;
         let command = format!("resume {id} ({})", self.command());
         ctx.ui.show(&command);
@@ -147,10 +167,9 @@ impl<'a> Story<'a> {
         }
         let environment = ctx.environment()?;
         ctx.ui.approve(&format!("Go on with {id}?"), environment.protected.then_some(&environment.name))?;
-        let holders = self.holders(&held.instances)?;
         let done = ctx.under_way((&command, Some(id)), Some(ctx.leases()?), async |journal, watch| {
             let mut operation = apply::reopened(journal, id)?;
-            rotate::drive(&mut operation, rotation, &holders, skip_changed, watch).await
+            rotate::drive(&mut operation, rotation, holders, skip_changed, watch).await
         })?;
         show::said(ctx, &self.command(), &done);
         remind(ctx, held.snapshot.entries.keys().filter(|address| rotate::renews(&self.spec.kind, address)))?;

@@ -5,18 +5,19 @@
 
 use super::super::context::{Context, variable};
 use super::super::operations::{self, moment};
-use super::super::reading::Held as Everything;
+use super::super::reading::{Held as Everything, Wish};
 use super::super::report::{Exit, Report, Stop};
 use super::super::ui::{plural, shown};
 use super::show;
 use super::story::{Sketch, Story};
 use crate::apply::{self, Done};
+use crate::desired::needed_to_follow;
 use crate::journal::{Begin, Summary};
-use crate::manifest::{Place, RotationKind, RotationSpec, UnknownName, XeroSpec};
+use crate::manifest::{Place, RotationKind, RotationSpec, Selection, UnknownName, XeroSpec};
 use crate::name::{Address, Instance};
 use crate::plan::{Desired, Want};
 use crate::rotate::xero::{self, Held, UNUSED, Word, XeroLogin};
-use crate::rotate::{self, Age, Foreseen};
+use crate::rotate::{self, Age, Foreseen, Holders};
 use crate::secret::Secret;
 use crate::store::{Home, OperationId};
 use crate::web::Patience;
@@ -35,6 +36,8 @@ const NEAR: SignedDuration = SignedDuration::from_hours(24 * 45);
 struct Run<'a> {
     story: &'a Story<'a>,
     spec: &'a XeroSpec,
+    /// Whether nothing else hangs on the tokens.
+    alone: bool,
     all: Everything,
     past: Box<dyn Home>,
     enough: Option<SignedDuration>,
@@ -94,7 +97,7 @@ pub(super) fn go_on(story: &Story<'_>, spec: &XeroSpec, which: (&OperationId, bo
         let name = story.command();
         return Err(Stop::new(Exit::Failed, format!("{name}: home holds no such instance")).into());
     };
-    story.go_on(&run.rotation(&login)?, &run.all, which)
+    story.go_on_with(&run.rotation(&login)?, &run.all, &run.holders()?, which)
 }
 
 /// How long a token is to live on: minutes too.
@@ -144,7 +147,18 @@ impl<'a> Run<'a> {
             Word::Warning(text) => ui.warning(&shown(&text)),
         });
         let enough = story.args.if_expiring.and_then(|life| SignedDuration::try_from(life).ok());
-        Ok(Run { story, spec, all: story.held()?, past: ctx.home()?, enough, tell })
+        let alone = is_alone(ctx, spec)?;
+        let selection = Selection { groups: Some(vec![spec.group.clone()]), ..Selection::default() };
+        let all = if alone { ctx.read_home(&Wish::selections([&selection]))? } else { story.held()? };
+        Ok(Run { story, spec, alone, all, past: ctx.home()?, enough, tell })
+    }
+
+    fn holders(&self) -> Result<Holders<'_>> {
+        let holders = self.story.holders(&self.all.instances)?;
+        Ok(match self.alone {
+            true => Holders { alone: Some(&self.spec.group), copies: Vec::new(), ..holders },
+            false => holders,
+        })
     }
 
     /// The logins that are meant, and the instances that have none.
@@ -265,7 +279,7 @@ impl<'a> Run<'a> {
     /// Shows what will happen, with what follows from it.
     fn show(&self, meant: &[Login]) -> Result<Vec<Foreseen>> {
         let ctx = self.story.ctx;
-        let holders = self.story.holders(&self.all.instances)?;
+        let holders = self.holders()?;
         let now = (ctx.clock())();
         let (mut sketch, mut foreseen, mut all) = (empty(), Vec::new(), Desired::new());
         for login in meant {
@@ -318,7 +332,11 @@ impl<'a> Run<'a> {
                 Ok(done) => {
                     ctx.warn_of_left(&done.left);
                     let command = self.command(login);
-                    ctx.ui.note(&format!("{command}: {} refreshed, read back and tried", self.name(login)));
+                    let name = self.name(login);
+                    ctx.ui.note(&match done.changes {
+                        0 => format!("{command}: {name} has new tokens of somebody else, which stand"),
+                        _ => format!("{command}: {name} refreshed, read back and tried"),
+                    });
                     super::super::set::remind(ctx, &foreseen.home)?;
                     show::document(ctx, &command, foreseen, Some(&done))?;
                 }
@@ -350,7 +368,7 @@ impl<'a> Run<'a> {
 
     fn one(&self, login: &Login) -> Result<Done> {
         let (ctx, command) = (self.story.ctx, self.command(login));
-        let holders = self.story.holders(&self.all.instances)?;
+        let holders = self.holders()?;
         let rotation = self.rotation(login)?;
         let goes_on = format!("strongroom -e {} {command}", ctx.environment()?.name);
         let midway = login.midway.as_ref().map(|one| &one.id);
@@ -365,6 +383,21 @@ impl<'a> Run<'a> {
             rotate::drive(&mut operation, &rotation, &holders, false, watch).await
         })
     }
+}
+
+/// Whether no copy gets the tokens, and nothing is derived from them.
+fn is_alone(ctx: &Context, spec: &XeroSpec) -> Result<bool> {
+    let (manifest, environment) = (&ctx.project()?.manifest, ctx.environment()?);
+    // What hangs on one instance hangs on all of them alike.
+    let any = Instance::parse("1")?;
+    let keys = [&spec.refresh_token, &spec.access_token, &spec.token_expires_at];
+    let keys = keys.map(|key| Address::in_instance(spec.group.clone(), any.clone(), key.clone()));
+    let reaches = manifest.group(spec.group.as_str())?.reaches_environments();
+    let taken = ctx.copies()?.iter().any(|copy| keys.iter().any(|key| copy.selection.takes(key)));
+    let follows = !needed_to_follow(manifest, &environment.name, &keys.into()).is_empty();
+    let is_copy = matches!(environment.home, Place::Beanstalk { .. });
+    let hangs = is_copy || follows || (reaches && taken);
+    Ok(!hangs)
 }
 
 fn empty() -> Sketch {

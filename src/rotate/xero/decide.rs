@@ -388,3 +388,6 @@ impl Facts {
         !self.is_known_access(instance, access)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,6 +127,32 @@ fn an_answer_that_home_did_not_take_is_stored_by_this_host_or_by_another() {
 }
 
 #[test]
+fn instances_of_one_login_are_all_written_in_the_end() {
+    // Puts: 1 the lease, 2 the intent, 3 the answer, then two of each, and the end.
+    let cases: Vec<(usize, bool)> = (2..=10).map(|put| (put, put % 2 == 0)).collect();
+    each(&cases, |(put, elsewhere)| {
+        let site = Site::connected("ssm");
+        let tokens = site.connect("2", "demo", "Beta Ltd");
+        site.store("1", &tokens);
+        let id = Arc::new(OnceLock::new());
+        let kill = Effect::KillAfter(signal(&id, Signal::KILL));
+        site.cloud.fault("ssm:PutParameter", *put..=*put, kill);
+        assert_eq!(site.run_known("rotate xero --yes", &id).code, None);
+        site.lease_ends();
+        let other = site.elsewhere();
+        let next = match elsewhere {
+            true => other.env.run("rotate xero --yes"),
+            false => site.env.run("resume --yes"),
+        };
+        let what = format!("put {put} elsewhere: {elsewhere}: {}", next.stderr);
+        assert_eq!(next.code, Some(0), "{what}");
+        site.assert_good(&what, "1");
+        assert_eq!(site.tokens("1"), site.tokens("2"), "{what}");
+        assert!(site.xero.count(local::TOKEN) <= 2, "{what}");
+    });
+}
+
+#[test]
 fn a_token_that_is_too_long_for_home_leaves_the_refresh_token_stored() {
     let site = Site::connected("ssm");
     site.xero.world(|world| world.behaviour.big_tokens = true);

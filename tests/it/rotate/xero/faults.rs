@@ -4,6 +4,7 @@
 use super::site::{Site, each, signal};
 use crate::support::cloud;
 use crate::support::env::STRONGROOM;
+use crate::support::policy;
 use crate::support::xero::{self as local, Effect, Siblings, Standing, When};
 use jiff::SignedDuration;
 use rustix::process::Signal;
@@ -243,4 +244,72 @@ fn home_that_cannot_be_written_to_is_found_before_anything_is_sent() {
     assert_eq!((site.xero.count(local::TOKEN), site.unfinished()), (0, 0));
     let _ = site.env.run("rotate xero --yes").success();
     site.assert_good("healed", "1");
+}
+
+/// Whatever was put in the token's place: the one from before is taken again for half an hour, and was never used.
+#[test]
+fn a_token_that_somebody_has_overwritten_is_found_in_homes_history() {
+    let site = Site::connected("ssm");
+    site.put("1", "refresh_token", "not-a-token");
+    let output = site.env.run("rotate xero --yes");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    site.assert_good("from the history", "1");
+    assert_eq!(site.xero.count(local::TOKEN), 2);
+}
+
+#[test]
+fn what_is_rotated_is_rotated_under_the_printed_policy_and_not_taken_back() {
+    for home in ["ssm", "secretsmanager"] {
+        let mut site = Site::connected(home);
+        policy::become_bearer(&site.cloud, &mut site.env, "prod", "rotator");
+        let output = site.env.run("rotate xero --yes");
+        assert_eq!(output.code, Some(0), "{home}: {}", output.stderr);
+        let after = site.tokens("1");
+        let listed: serde_json::Value =
+            serde_json::from_str(&site.env.run("operations --json").success()).unwrap();
+        let newest = listed["operations"].as_array().unwrap().last().unwrap();
+        let id = newest["id"].as_str().unwrap().to_owned();
+        let undo = site.env.run(&format!("undo {id} --yes"));
+        assert!(undo.stderr.contains("cannot be taken back"), "{home}: {:?} {}", undo.code, undo.stderr);
+        assert_eq!(site.tokens("1"), after);
+    }
+}
+
+/// Homes that keep all of an instance in one document, or on this host.
+#[test]
+fn other_homes_get_over_a_death_in_the_call_and_over_an_app_that_refreshes_too() {
+    let cases: Vec<(&'static str, Siblings, usize)> = ["secretsmanager", "vault"]
+        .into_iter()
+        .flat_map(|home| [Siblings::Valid, Siblings::LastOnly].map(|mode| (home, mode)))
+        .flat_map(|(home, mode)| [0, 1, 2].map(|case| (home, mode, case)))
+        .collect();
+    each(&cases, |(home, siblings, case)| {
+        let site = Site::connected(home);
+        site.xero.world(|world| world.behaviour.siblings = *siblings);
+        let what = format!("{home} {siblings:?} {case}");
+        if *case == 0 {
+            let id = Arc::new(OnceLock::new());
+            site.xero.fault(local::TOKEN, 1..=1, Effect::Afterwards(signal(&id, Signal::KILL)));
+            assert_eq!(site.run_known("rotate xero --yes", &id).code, None, "{what}");
+            site.lease_ends();
+            let output = site.env.run("resume --yes");
+            assert_eq!(output.code, Some(0), "{what}: {}", output.stderr);
+            site.assert_good(&what, "1");
+            return;
+        }
+        let first = site.tokens("1").refresh;
+        let app = site.app(move |app| {
+            let tokens = app.refreshes(&first).unwrap();
+            app.store("1", &tokens);
+        });
+        site.xero.fault(
+            local::TOKEN,
+            1..=1,
+            if *case == 1 { Effect::Meanwhile(app) } else { Effect::Afterwards(app) },
+        );
+        let output = site.env.run("rotate xero --yes");
+        assert_eq!(output.code, Some(0), "{what}: {}", output.stderr);
+        site.assert_good(&what, "1");
+        assert_eq!(site.unfinished(), 0, "{what}");
+    });
 }

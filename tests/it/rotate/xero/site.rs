@@ -5,8 +5,11 @@ use crate::support::cloud::{self, Cloud};
 use crate::support::env::{Output, STRONGROOM, TestEnv};
 use crate::support::xero::{self as local, Standing, Xero};
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use strongroom::seal::Identities;
 
@@ -132,23 +135,20 @@ impl Site {
 
     /// The app refreshes by itself; nothing where Xero takes the token no more.
     pub(super) fn app_refreshes(&self, token: &str) -> Option<Tokens> {
-        use strongroom::secret::Secret;
-        use strongroom::xero::{Client, Grant, Tokens as Pair, Xero as Api};
-        let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
-        let (token_url, api_url) = (self.xero.url(local::TOKEN), self.xero.url(""));
-        let patience = strongroom::web::Patience { total: Duration::from_secs(60), ..Default::default() };
-        let api = Api { token_url: &token_url, api_url: &api_url, patience };
-        let (token, key) = (secret(token), secret(local::CLIENT_SECRET));
-        let client = Client { id: local::CLIENT_ID, secret: Some(&key) };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let answer = runtime.block_on(api.token(&client, &Grant::Refresh(&token))).unwrap().minted().ok()?;
-        let pair = Pair::parse(&answer).unwrap();
-        let ends = pair.access.expires_at(jiff::Timestamp::now());
-        Some(Tokens {
-            refresh: pair.refresh_token.expose().to_owned(),
-            access: pair.access.token.expose().to_owned(),
-            expires: ends.strftime("%Y-%m-%dT%H:%M:%S.000000+00:00").to_string(),
-        })
+        App { xero: self.xero.clone(), commands: Mutex::default() }.refreshes(token)
+    }
+
+    /// What the app does on this host beside us, once.
+    pub(super) fn app(&self, does: impl Fn(&App) + Send + Sync + 'static) -> cloud::faults::Callback {
+        let keys = ["refresh_token", "access_token", "token_expires_at"];
+        let command = |key: &str| {
+            let mut command = self.env.command(STRONGROOM);
+            let address = format!("xero/1/{key}");
+            command.args(["set", &address, "--yes", "--quiet"]).stdin(Stdio::piped());
+            (key.to_owned(), command)
+        };
+        let app = App { xero: self.xero.clone(), commands: Mutex::new(keys.map(command).into()) };
+        Arc::new(move || does(&app))
     }
 
     /// A user's login, stored as an instance as the app would.
@@ -236,6 +236,47 @@ impl Site {
             tokens.expires.parse().unwrap_or_else(|_| panic!("{what}: {}", tokens.expires));
         let life = ends.duration_since(now).as_secs();
         assert!((1700..=1800).contains(&life), "{what}: {life} s");
+    }
+}
+
+/// The app, which knows nothing of us.
+pub(super) struct App {
+    xero: Xero,
+    commands: Mutex<BTreeMap<String, Command>>,
+}
+
+impl App {
+    /// A pair for a token; nothing where Xero takes it no more.
+    pub(super) fn refreshes(&self, token: &str) -> Option<Tokens> {
+        use strongroom::secret::Secret;
+        use strongroom::xero::{Client, Grant, Tokens as Pair, Xero as Api};
+        let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
+        let (token_url, api_url) = (self.xero.url(local::TOKEN), self.xero.url(""));
+        let patience = strongroom::web::Patience { total: Duration::from_secs(60), ..Default::default() };
+        let api = Api { token_url: &token_url, api_url: &api_url, patience };
+        let (token, key) = (secret(token), secret(local::CLIENT_SECRET));
+        let client = Client { id: local::CLIENT_ID, secret: Some(&key) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = runtime.block_on(api.token(&client, &Grant::Refresh(&token))).unwrap().minted().ok()?;
+        let pair = Pair::parse(&answer).unwrap();
+        let ends = pair.access.expires_at(jiff::Timestamp::now());
+        Some(Tokens {
+            refresh: pair.refresh_token.expose().to_owned(),
+            access: pair.access.token.expose().to_owned(),
+            expires: ends.strftime("%Y-%m-%dT%H:%M:%S.000000+00:00").to_string(),
+        })
+    }
+
+    /// Stores it.
+    pub(super) fn store(&self, instance: &str, tokens: &Tokens) {
+        assert_eq!(instance, "1");
+        let values = [&tokens.refresh, &tokens.access, &tokens.expires];
+        for (key, value) in ["refresh_token", "access_token", "token_expires_at"].into_iter().zip(values) {
+            let mut commands = self.commands.lock().unwrap();
+            let mut child = commands.get_mut(key).unwrap().spawn().unwrap();
+            child.stdin.take().unwrap().write_all(value.as_bytes()).unwrap();
+            assert!(child.wait().unwrap().success(), "{key}");
+        }
     }
 }
 

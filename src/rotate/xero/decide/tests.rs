@@ -1,0 +1,171 @@
+//! Which pair stands at the end, by what is known.
+
+use super::super::story::{Ask, Round};
+use super::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use proptest::prelude::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_795_356_000 + second).unwrap()
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.to_owned()).unwrap()
+}
+
+/// An access token that was given then.
+fn access(second: i64) -> Secret {
+    let (issued, ends) = (at(second).as_second(), at(second + 1800).as_second());
+    let claims = format!(r#"{{"nbf":{issued},"exp":{ends},"xero_userid":"u","jti":"{second}"}}"#);
+    secret(&format!("x.{}.y", URL_SAFE_NO_PAD.encode(claims)))
+}
+
+fn pair(refresh: &str, second: i64) -> Pair {
+    Pair { ends: Some(at(second + 1800)), ..Pair::seen(&secret(refresh), Some(&access(second))) }
+}
+
+fn held(refresh: &str, second: i64) -> Held {
+    let expires = Some(secret(&at(second + 1800).as_second().to_string()));
+    let (refresh, access) = (Some(secret(refresh)), Some(access(second)));
+    Held { refresh, access, expires, ..Held::default() }
+}
+
+fn facts(refresh: &str, second: i64) -> Facts {
+    Facts {
+        now: at(100),
+        enough: None,
+        pace: None,
+        asked: true,
+        home: [("1".parse().unwrap(), held(refresh, second))].into(),
+        story: Story::default(),
+        begun: Vec::new(),
+        answered: Vec::new(),
+        open: None,
+        open_is_ours: false,
+        covered: None,
+        others: Vec::new(),
+    }
+}
+
+/// After a call with the token `old`, which ended so.
+fn asked(home: (&str, i64), token: RefreshToken, answered: bool) -> Facts {
+    let ask = Ask { number: 1, at: at(0), token, again: Again::Yes, told: "said".to_owned(), answered };
+    let before = Before { refresh: Some(secret("old")), access: Some(access(-500)), ..Before::default() };
+    let begun = Begun {
+        token: secret("old"),
+        first: at(0),
+        doubt: false,
+        held: [("1".parse().unwrap(), before)].into(),
+    };
+    let story = Story { rounds: vec![Round { asks: vec![ask] }], asked: 1, ..Story::default() };
+    Facts { story, begun: vec![begun], ..facts(home.0, home.1) }
+}
+
+fn answered(home: (&str, i64)) -> Facts {
+    Facts { answered: vec![(1, pair("ours", 50))], ..asked(home, RefreshToken::MayBeSpent, true) }
+}
+
+fn sends(next: &Move) -> Option<&str> {
+    match next {
+        Move::Begin(begun) => Some(begun.token.expose()),
+        _ => None,
+    }
+}
+
+#[test]
+fn ours_is_stored_and_tried() {
+    assert!(
+        matches!(answered(("old", -500)).next(), Move::Store { pair, .. } if pair.refresh.expose() == "ours")
+    );
+    // Whatever is stored of it already, the rest follows.
+    assert!(matches!(answered(("ours", -500)).next(), Move::Store { .. }));
+    assert!(matches!(answered(("ours", 50)).next(), Move::Try(_)));
+}
+
+#[test]
+fn of_two_pairs_the_later_one_stands_and_where_nobody_knows_xero_is_asked() {
+    assert!(matches!(answered(("theirs", 60)).next(), Move::Done));
+    assert!(
+        matches!(answered(("theirs", 40)).next(), Move::Store { pair, .. } if pair.refresh.expose() == "ours")
+    );
+    // In one second.
+    assert_eq!(sends(&answered(("theirs", 50)).next()), Some("theirs"));
+    // Stored in parts: first it is waited for the others.
+    let torn = |now| Facts { now: at(now), ..answered(("theirs", -500)) };
+    assert!(matches!(torn(5).next(), Move::Wait(_)));
+    assert_eq!(sends(&torn(11).next()), Some("theirs"));
+}
+
+#[test]
+fn a_lost_answer_may_have_come_after_the_pair_that_somebody_else_stored() {
+    let lost = asked(("theirs", 60), RefreshToken::MayBeSpent, false);
+    assert_eq!(sends(&lost.next()), Some("theirs"));
+    let refused = asked(("theirs", 60), RefreshToken::Refused, false);
+    assert!(matches!(refused.next(), Move::Done), "nothing was given to us");
+}
+
+#[test]
+fn theirs_that_our_write_has_covered_is_brought_back_where_it_is_later() {
+    let covered = |second| Facts { covered: Some(pair("theirs", second)), ..answered(("ours", 50)) };
+    assert!(matches!(covered(60).next(), Move::Store { pair, .. } if pair.refresh.expose() == "theirs"));
+    assert!(matches!(covered(40).next(), Move::Try(_)));
+    assert_eq!(sends(&covered(50).next()), Some("theirs"));
+}
+
+#[test]
+fn a_refused_token_is_the_end_only_if_nothing_else_can_be_sent() {
+    let refused =
+        |others: Vec<Secret>| Facts { others, ..asked(("old", -500), RefreshToken::Refused, false) };
+    assert_eq!(sends(&refused(vec![secret("before")]).next()), Some("before"));
+    assert!(matches!(refused(vec![secret("old")]).next(), Move::Person(Person::Refused)));
+    let mut second = refused(Vec::new());
+    second.home.insert("2".parse().unwrap(), held("other", -900));
+    let before = Before { refresh: Some(secret("other")), ..Before::default() };
+    second.begun[0].held.insert("2".parse().unwrap(), before);
+    assert_eq!(sends(&second.next()), Some("other"), "what another instance of the login holds");
+}
+
+#[test]
+fn what_another_host_was_answered_is_stored_without_a_call() {
+    let open = |from: &str| Open {
+        operation: "another".to_owned(),
+        by: "bob@desk".to_owned(),
+        from: digest(&secret(from)),
+        first: at(0),
+        spelled: BTreeMap::new(),
+        answer: None,
+    };
+    let told = |home: (&str, i64)| {
+        let answered = vec![(0, pair("ours", 50))];
+        let mut facts = Facts { open: Some(open("old")), answered, ..facts(home.0, home.1) };
+        facts.forget_what_is_over();
+        facts.next()
+    };
+    assert!(matches!(told(("old", -500)), Move::Store { pair, .. } if pair.refresh.expose() == "ours"));
+    // Somebody has refreshed since, and later: that is the token to begin with.
+    assert_eq!(sends(&told(("later", 90))), Some("later"));
+    // Only an intent: the token may be spent since then, and the half hour began then.
+    let intent = Facts { open: Some(open("old")), ..facts("old", -500) };
+    assert!(matches!(intent.next(), Move::Begin(begun) if begun.doubt && begun.first == at(0)));
+}
+
+proptest! {
+    /// Nothing is sent before this operation has told home so.
+    #[test]
+    fn no_call_is_made_without_an_intent_of_ours(
+        now in -2_000_i64..4_000, home in prop::sample::select(vec!["old", "ours", "theirs"]),
+        second in -2_000_i64..2_000, foreign: bool, told: bool, enough: bool,
+    ) {
+        let open = foreign.then(|| Open {
+            operation: "another".to_owned(), by: String::new(), from: digest(&secret("old")),
+            first: at(0), spelled: BTreeMap::new(), answer: None,
+        });
+        let answered = if told && foreign { vec![(0, pair("ours", 50))] } else { Vec::new() };
+        let enough = enough.then(|| SignedDuration::from_mins(10));
+        let mut facts = Facts { now: at(now), open, answered, enough, ..facts(home, second) };
+        facts.forget_what_is_over();
+        let next = facts.next();
+        prop_assert!(!matches!(next, Move::Ask(_) | Move::Person(_)), "{:?}", next);
+    }
+}
