@@ -5,6 +5,7 @@
 use super::ApplyError;
 use super::look::look;
 use super::several::{Job, Task, work_off};
+use crate::desired::Revision;
 use crate::journal::{Ending, Operation, Step};
 use crate::name::Address;
 use crate::plan::{Change, Place, Plan, Want, Write};
@@ -119,6 +120,9 @@ pub(super) async fn catch_up(
         let write = &operation.writes()[index];
         let mut found = compare(write, &seen[&write.place]);
         if operation.in_force(index) {
+            found.pending.iter_mut().for_each(|write| {
+                write.changes.retain(|change| change.address != Revision::address());
+            });
             // It was there and in force; whatever is there now instead, somebody else put it there.
             let gone = found.pending.take().into_iter().flat_map(|write| write.changes);
             found.changed.extend(gone.map(|change| change.address));
@@ -240,7 +244,9 @@ pub(super) fn compare(write: &Write, seen: &Snapshot) -> Found {
         if change.after.met_by(now) {
             continue;
         }
-        if Want::as_seen(change.before.as_ref()).met_by(now) {
+        // Which versions a copy was deployed with is ours to say, whoever deployed it since.
+        let is_revision = change.address == Revision::address();
+        if is_revision || Want::as_seen(change.before.as_ref()).met_by(now) {
             open.push(Change { before: now.cloned(), ..change.clone() });
         } else {
             changed.push(change.address.clone());

@@ -51,7 +51,7 @@ pub enum ApplyError {
         midway: bool,
     },
     /// It stopped with some of it done.
-    #[error("operation {operation} stopped midway, with {done} of {total} writes in force")]
+    #[error("operation {operation} stopped midway, {}", so_far(*.done, *.total))]
     Stopped {
         /// To resume or undo.
         operation: OperationId,
@@ -72,7 +72,7 @@ pub enum ApplyError {
         by: OperationId,
     },
     /// It changed where values live, and somebody changed these since: it is taken back whole or not at all.
-    #[error("operation {operation} moved values, and is taken back as a whole only; changed since: {}", list(.addresses))]
+    #[error("operation {operation} is taken back as a whole only, as its values go together; changed since: {}", list(.addresses))]
     Indivisible {
         /// The operation.
         operation: OperationId,
@@ -145,6 +145,13 @@ pub enum ApplyError {
     Journal(#[from] JournalError),
 }
 
+fn so_far(done: usize, total: usize) -> String {
+    match total {
+        0 => "before its first write".to_owned(),
+        _ => format!("with {done} of {total} writes in force"),
+    }
+}
+
 fn told(addresses: &[(Place, Address)], covered: Option<&Version>) -> String {
     match covered {
         None if addresses.len() == 1 => {
@@ -161,6 +168,9 @@ fn told(addresses: &[(Place, Address)], covered: Option<&Version>) -> String {
 fn list(addresses: &[(Place, Address)]) -> String {
     addresses.iter().map(|(place, address)| format!("{place} {address}")).collect::<Vec<_>>().join(", ")
 }
+
+/// The fact of an operation, settled with its chosen values, that it is taken back as a whole or not at all.
+pub const WHOLE: &str = "whole";
 
 /// Reads a place at every address that is spoken of, and compares: the plan that [`run`] carries out.
 pub async fn plan(place: &str, store: &dyn Store, desired: &Desired) -> Result<Plan, ApplyError> {

@@ -3,10 +3,11 @@
 use super::carry_out::{Done, Watch, finish, quieten};
 use super::look::{compared, look};
 use super::{ApplyError, publish, refuse_overlap};
+use crate::desired::Revision;
 use crate::journal::{Begin, Ending, Journal, Operation, Standing, Step, Summary, Target};
 use crate::manifest::without;
 use crate::name::Address;
-use crate::plan::{Desired, Place, Plan, Want};
+use crate::plan::{Desired, Place, Plan, Want, Write};
 use crate::secret::Secret;
 use crate::snapshot::Entry;
 use crate::store::{ManifestFile, OperationId, Stores};
@@ -110,14 +111,18 @@ pub async fn plan_undo(
         }
         let ours = |at: &Address, past: &Past| {
             let now = seen.entries.get(at);
-            past.before.met_by(now) || past.known.iter().any(|want| want.met_by(now))
+            *at == Revision::address()
+                || past.before.met_by(now)
+                || past.known.iter().any(|want| want.met_by(now))
         };
         let changed = pasts.iter().filter(|(at, past)| !ours(at, past));
         left.extend(changed.map(|(at, _)| (place.clone(), at.clone())));
         looked.push((place, pasts, seen));
     }
     // Where values live is said by the manifest: half of them elsewhere would be found by nobody.
-    if !left.is_empty() && skip_changed && looked.iter().any(|(place, ..)| place == ManifestFile::PLACE) {
+    let whole = original.facts().contains_key(super::WHOLE)
+        || looked.iter().any(|(place, ..)| place == ManifestFile::PLACE);
+    if !left.is_empty() && skip_changed && whole {
         return Err(ApplyError::Indivisible { operation: id.clone(), addresses: left });
     }
     // What somebody changed in one place is left in all of them: an old value beside a new one in another place would
@@ -134,6 +139,11 @@ pub async fn plan_undo(
             write.notes = store.review(write).await.unwrap_or_default();
         }
         plan = plan.then(back);
+    }
+    if original.in_order() {
+        // What goes from home goes last: an instance that starts must not be led to what is not there.
+        let goes = |write: &Write| write.changes.iter().all(|change| matches!(change.after, Want::Absent));
+        plan.writes.sort_by_key(goes);
     }
     if !left.is_empty() && !skip_changed {
         let operation = Some(id.clone());

@@ -232,7 +232,10 @@ impl Context {
                 if stop.is(Exit::Midway) { Err(stop.because(error).into()) } else { Err(error.into()) }
             }
             Some(Err(error)) => Err(error.into()),
-            None => Err(stopped("interrupted").into()),
+            None => {
+                self.interrupted.set(true);
+                Err(stopped("interrupted").into())
+            }
         }
     }
 

@@ -80,6 +80,8 @@ pub(super) struct Context {
     pub(super) aws: OnceCell<Arc<Aws>>,
     /// Whether this process has asked to be told of Ctrl-C instead of being ended by it.
     pub(super) listens: Cell<bool>,
+    /// Whether Ctrl-C has ended work that changes something.
+    pub(super) interrupted: Cell<bool>,
     /// Stands before every place that is written to.
     pub(super) guard: Guard,
     pub(super) identities: OnceCell<Option<Arc<Identities>>>,
@@ -95,6 +97,7 @@ impl Context {
             runtime: OnceCell::new(),
             aws: OnceCell::new(),
             listens: Cell::new(false),
+            interrupted: Cell::new(false),
             guard: Guard::default(),
             identities: OnceCell::new(),
         }

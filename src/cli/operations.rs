@@ -146,7 +146,7 @@ pub(super) fn list(ctx: &mut Context, _args: &OperationsArgs) -> Result<Exit> {
     for summary in journal.list()? {
         if !is_here(ctx, &journal, &summary, &here)? {
             elsewhere += 1;
-        } else if !summary.targets.is_empty() || needs_a_look(&summary) {
+        } else if !summary.targets.is_empty() || summary.touched || needs_a_look(&summary) {
             // One that changes no address tells no place: it is of interest only as long as something is wrong with it.
             listed.push(summary);
         }
@@ -350,7 +350,7 @@ fn is_unfinished(summary: &Summary) -> bool {
 
 fn can_be_undone(summary: &Summary) -> bool {
     let stands = matches!(summary.standing, Standing::Done | Standing::Unfinished | Standing::Soaking(_));
-    stands && summary.touched && summary.undoes.is_none() && !summary.lasting
+    stands && summary.touched && summary.undoes.is_none()
 }
 
 /// The newest operation of those that could be meant: one of another checkout's vault, which shares the project's name,

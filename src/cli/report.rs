@@ -237,7 +237,11 @@ fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
         }
         ApplyError::GivenUp { .. } => return None,
         ApplyError::Lasting { .. } => {
-            (Exit::Failed, vec!["what is needed now is another rotation, not the old value".to_owned()])
+            (Exit::Failed, vec![
+                "what is needed now is another rotation, not the old value".to_owned(),
+                "`strongroom operations` lists the ones before it; `strongroom undo ID` takes one of them back"
+                    .to_owned(),
+            ])
         }
         ApplyError::Stopped { operation, .. } | ApplyError::NotVerified { operation, .. } => {
             (Exit::Midway, vec![go_on(operation)])

@@ -3,6 +3,7 @@
 //! Owns the law that a holder is written to only if it holds what home held before, or nothing; what holds something else
 //! was edited by somebody, and stops the rotation. All that changes in one copy goes in one update.
 
+use super::left::{Left, strangers_in_home};
 use crate::apply::{self, ApplyError, Watch};
 use crate::desired::{CopyError, Revision, View, copy, followed};
 use crate::journal::Operation;
@@ -30,6 +31,8 @@ pub struct Holders<'a> {
     /// The one group that this is about, where nothing else in home or in a copy hangs on it: the others are not read,
     /// which whoever rotates need not be allowed to.
     pub alone: Option<&'a Group>,
+    /// What is left as somebody else changed it; nothing where that stops the rotation.
+    pub left: Left,
 }
 
 /// Values for every holder.
@@ -140,19 +143,29 @@ impl Holders<'_> {
         Ok(())
     }
 
-    /// Whether home and every copy hold this already.
+    /// Whether home and every copy hold this already, but for what is left.
     pub async fn have(&self, desired: &Desired) -> Result<bool, StoreError> {
         let home = self.held_with(desired.keys()).await?;
-        let desired = followed(&self.view(&home), desired);
+        let mut desired = followed(&self.view(&home), desired);
+        desired.retain(|address, _| !self.left.has(address));
         if !desired.iter().all(|(address, want)| want.met_by(home.entries.get(address))) {
             return Ok(false);
         }
         for (place, spec) in &self.copies {
             let Ok(wanted) = self.wanted(spec, &home) else { return Ok(false) };
-            let touched: Desired = wanted
-                .into_iter()
-                .filter(|(address, _)| *address == Revision::address() || self.depends(address, &desired))
-                .collect();
+            let mut touched = wanted.clone();
+            touched.retain(|address, _| self.depends(address, &desired) && !self.left.has(address));
+            // Of what does not concern the rotation a copy may be behind: that is for a sync.
+            let store = &self.stores[&self.home()];
+            let units: BTreeSet<_> = desired.keys().map(|address| store.unit_of(address)).collect();
+            let refers = |(address, want): (&Address, &Want)| {
+                let is_reference = matches!(want, Want::Present(to) if matches!(to.held, Held::Reference(_)));
+                is_reference && units.contains(&store.unit_of(address))
+            };
+            if !touched.is_empty() && wanted.iter().any(refers) {
+                let revision = Revision::address();
+                touched.extend(wanted.get(&revision).map(|want| (revision, want.clone())));
+            }
             let addresses: Vec<Address> = touched.keys().cloned().collect();
             let seen = self.stores[place].read(&addresses).await?;
             if !touched.iter().all(|(address, want)| want.met_by(seen.entries.get(address))) {
@@ -160,6 +173,28 @@ impl Holders<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// What copies hold otherwise than home does, of these and of what follows from them. What a copy does not have at all is
+    /// not told.
+    pub async fn behind(&self, addresses: &[Address]) -> Result<Vec<(Place, Address)>, StoreError> {
+        let home = self.held().await?;
+        let changing = |address: &Address| (address.clone(), Want::Absent);
+        let changing: Desired = addresses.iter().map(changing).collect();
+        let mut behind = Vec::new();
+        for (place, spec) in &self.copies {
+            let Ok(mut wanted) = self.wanted(spec, &home) else { continue };
+            wanted.retain(|address, _| self.depends(address, &changing));
+            let sought: Vec<Address> = wanted.keys().cloned().collect();
+            let seen = self.stores[place].read(&sought).await?;
+            let differs = |(address, want): &(&Address, &Want)| {
+                let entry = seen.entries.get(*address);
+                entry.is_some() && !want.met_by(entry)
+            };
+            let all = wanted.iter().filter(differs).map(|(address, _)| (place.clone(), address.clone()));
+            behind.extend(all);
+        }
+        Ok(behind)
     }
 
     /// Whether every copy that refers to this address is deployed with a reference to the slot that holds its value: then it
@@ -185,6 +220,21 @@ impl Holders<'_> {
         Ok(true)
     }
 
+    /// A copy that is to refer to this address, and has its value still.
+    pub async fn plain_in(&self, address: &Address) -> Result<Option<Place>, StoreError> {
+        let secret = self.manifest.key(address).is_some_and(|key| key.secret);
+        for (place, spec) in &self.copies {
+            if spec.selection.takes(address) && spec.refers_to(address, secret) {
+                let seen = self.stores[place].read(std::slice::from_ref(address)).await?;
+                let held = seen.entries.get(address).map(|entry| &entry.held);
+                if matches!(held, Some(Held::Value(_))) {
+                    return Ok(Some(place.clone()));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Brings home to this, stage by stage, and every copy that gets something of it after it, each in one update.
     pub async fn publish(
         &self,
@@ -204,20 +254,23 @@ impl Holders<'_> {
         for (place, spec) in &self.copies {
             let unclear = |error| apply::midway(operation, self.unclear(error));
             let wanted = self.wanted(spec, &old).map_err(unclear)?;
-            let affected = self.affected(&wanted, spec, &now).map_err(unclear)?;
+            let mut affected = self.affected(&wanted, spec, &now).map_err(unclear)?;
+            affected.retain(|address, _| !self.left.has(address));
             // A document has one version for all that is in it: of what changes nothing for the copy it need not hear.
             let is_new = |address: &Address| *address != Revision::address();
             if !all.iter().any(|address| wanted.contains_key(address)) && !affected.keys().any(is_new) {
                 continue;
             }
-            let plan = apply::plan(place, self.stores[place].as_ref(), &affected).await;
+            let mut plan = apply::plan(place, self.stores[place].as_ref(), &affected).await;
             let changes = plan.iter().flat_map(Plan::changes);
             let strangers: Vec<Address> = changes
                 .filter(|(_, change)| is_somebodys(change, wanted.get(&change.address)))
                 .map(|(_, change)| change.address.clone())
                 .collect();
             if !strangers.is_empty() {
-                return Err(apply::conflict(operation, place, strangers));
+                self.leave(operation, place, &strangers)?;
+                affected.retain(|address, _| !strangers.contains(address));
+                plan = apply::plan(place, self.stores[place].as_ref(), &affected).await;
             }
             self.write(operation, plan, publication, watch).await?;
         }
@@ -238,10 +291,27 @@ impl Holders<'_> {
         let home = self.home();
         let before = self.held_with(stage.keys()).await;
         let before = before.map_err(|error| apply::midway(operation, ApplyError::Read(Box::new(error))))?;
-        let desired = followed(&self.view(&before), stage);
+        let is_left = |stage: &mut Desired| stage.retain(|address, _| !self.left.has(address));
+        let mut stage = stage.clone();
+        let strangers = strangers_in_home(operation, &home, &stage, &before);
+        if !strangers.is_empty() {
+            self.leave(operation, &home, &strangers)?;
+        }
+        is_left(&mut stage);
+        let mut desired = followed(&self.view(&before), &stage);
+        is_left(&mut desired);
         let plan = apply::plan_against(&home, self.stores[&home].as_ref(), &desired, &before).await;
         self.write(operation, plan, publication, watch).await?;
         Ok(desired.into_keys().collect())
+    }
+
+    /// Leaves what is somebody else's, where that was asked for; otherwise it is a conflict.
+    fn leave(&self, operation: &Operation, place: &Place, all: &[Address]) -> Result<(), ApplyError> {
+        if !self.left.leaves() {
+            return Err(apply::conflict(operation, place, all.to_vec()));
+        }
+        self.left.leave(all.iter().map(|address| (place.clone(), address.clone())));
+        Ok(())
     }
 
     async fn write(

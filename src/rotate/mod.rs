@@ -13,6 +13,7 @@ mod django;
 mod due;
 mod follow;
 mod holders;
+mod left;
 pub mod postgres;
 mod programs;
 mod random;
@@ -23,6 +24,7 @@ pub use django::{Asked, DjangoSecretKey, Pair, Soak, Verdict, Way, decide, soak}
 pub use due::{Age, age, recurs, renewed, renews};
 pub use follow::Follow;
 pub use holders::{Foreseen, Holders, Publication};
+pub use left::Left;
 pub use programs::Programs;
 pub use random::Random;
 
@@ -110,6 +112,10 @@ pub trait Rotation: Sync {
     /// come after it, what it planned may not be accepted any more.
     const LOOKS_FIRST: bool = false;
 
+    /// Whether its values are one thing, as a login's name and password are: then nothing of it is left behind by itself, as
+    /// somebody else changed it.
+    const WHOLE: bool = false;
+
     /// Looks, at the target and at the holders, and at what this operation has chosen, done and learned.
     async fn probe(&self, operation: &Operation, holders: &Holders<'_>) -> Result<Self::Facts, StoreError>;
 
@@ -156,7 +162,12 @@ pub async fn drive<R: Rotation>(
     skip_changed: bool,
     watch: Watch<'_>,
 ) -> Result<Done, ApplyError> {
-    let mut left = Vec::new();
+    if skip_changed && R::WHOLE {
+        return Err(midway(operation, whole(operation)));
+    }
+    if skip_changed {
+        holders.left.leave([]);
+    }
     if operation.resumed() && !operation.has_soaked() {
         if R::LOOKS_FIRST {
             let facts = rotation.probe(operation, holders).await.map_err(|error| midway(operation, error))?;
@@ -164,12 +175,12 @@ pub async fn drive<R: Rotation>(
                 return Err(give_up(operation, error)?);
             }
         }
-        left = match apply::catch_up(operation, holders.stores, skip_changed || R::ADOPTS, watch).await {
-            Err(ApplyError::Conflict { midway: true, .. } | ApplyError::NotVerified { .. }) if R::ADOPTS => {
-                left
-            }
-            caught_up => caught_up?,
-        };
+        match apply::catch_up(operation, holders.stores, skip_changed || R::ADOPTS, watch).await {
+            Err(ApplyError::Conflict { midway: true, .. } | ApplyError::NotVerified { .. }) if R::ADOPTS => {}
+            // What is adopted is looked at like everything else.
+            Ok(left) if skip_changed => holders.left.leave(left),
+            caught_up => drop(caught_up?),
+        }
     }
     let mut steps = 0;
     while steps < MOST {
@@ -177,7 +188,13 @@ pub async fn drive<R: Rotation>(
         let facts = rotation.probe(operation, holders).await.map_err(|error| midway(operation, error))?;
         match rotation.next(&facts) {
             Step::Choose => {
-                let chosen = rotation.choose(&facts);
+                let mut chosen = rotation.choose(&facts);
+                let home = holders.held_with(chosen.values.keys()).await;
+                let home = home.map_err(|error| midway(operation, error))?;
+                chosen.facts.extend(left::marks(operation, &home, chosen.values.keys().cloned()));
+                if R::WHOLE {
+                    chosen.facts.insert(WHOLE.to_owned(), "yes".to_owned());
+                }
                 operation.keep_chosen(&chosen.values, &chosen.facts)?;
             }
             Step::Act(effect) => {
@@ -197,9 +214,9 @@ pub async fn drive<R: Rotation>(
             }
             Step::Soak(until) => {
                 operation.record(Line::Soaking { until })?;
-                return Ok(apply::paused(operation, left, until));
+                return Ok(apply::paused(operation, holders.left.all(), until));
             }
-            Step::Done => return apply::finish_leaving(operation, left),
+            Step::Done => return apply::finish_leaving(operation, holders.left.all()),
             Step::Person(error) => return Err(midway(operation, *error)),
             Step::GiveUp(error) => return Err(give_up(operation, error)?),
         }
@@ -214,6 +231,18 @@ fn give_up(operation: &mut Operation, error: Box<StoreError>) -> Result<ApplyErr
     let reason = Some(error.to_string());
     operation.record(Line::Ended { ending: Ending::Nothing, reason })?;
     Ok(ApplyError::GivenUp { operation: operation.id().clone(), source: error })
+}
+
+/// The fact that an operation is taken back as a whole or not at all.
+const WHOLE: &str = apply::WHOLE;
+
+fn whole(operation: &Operation) -> StoreError {
+    let message =
+        "a login's name, password and URLs go together: none of them is left as somebody else changed it";
+    StoreError::new(ErrorKind::Conflict, "rotate", message).hint(format!(
+        "`strongroom undo {}` brings home's login back; `strongroom sync` then brings it to the copy, and rotate again",
+        operation.id()
+    ))
 }
 
 fn midway(operation: &Operation, error: StoreError) -> ApplyError {

@@ -71,25 +71,42 @@ fn age(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(ctx: &Context, args: &RotateArgs) -> Result<Exit> {
-    xero::none_else_midway(ctx, args.name.as_deref())?;
     if args.name.is_some() {
+        xero::none_else_midway(ctx, args.name.as_deref())?;
         let (spec, instance) = named(ctx, args)?;
         return begin(&Story::new(ctx, (spec, instance), args, args.if_older)?);
     }
+    // One that stopped is gone on with in its turn, and keeps no other waiting.
+    super::operations::none_midway_but(ctx, |one| one.command.starts_with("rotate "))?;
     let environment = &ctx.environment()?.name;
     let known = ctx.project()?.manifest.rotations();
     let mut worst = Exit::Done;
+    let grave = |exit: &Exit| GRAVEST.iter().position(|other| other == exit).unwrap_or(GRAVEST.len());
     for spec in known.filter(|spec| spec.environments.contains(environment) && rotate::recurs(spec)) {
         // One that fails is told, and is in nobody's way.
-        let ended = Story::new(ctx, (spec, None), args, spec.every).and_then(|story| begin(&story));
-        worst = worst.max(ended.unwrap_or_else(|error| {
+        let ended =
+            Story::new(ctx, (spec, None), args, spec.every).and_then(|story| match story.midway()? {
+                Some((id, command)) => super::go_on(ctx, &id, &command, false),
+                None => begin(&story),
+            });
+        let exit = ended.unwrap_or_else(|error| {
             let report = Report::of(&error);
             ctx.ui.error(&report);
             report.exit
-        }));
+        });
+        if worst == Exit::Done || grave(&exit) < grave(&worst) && exit != Exit::Done {
+            worst = exit;
+        }
+        if ctx.interrupted.get() {
+            break;
+        }
     }
     Ok(worst)
 }
+
+/// Of several ends the one that most needs somebody, first.
+const GRAVEST: &[Exit] =
+    &[Exit::Interrupted, Exit::Person, Exit::Midway, Exit::Conflict, Exit::Denied, Exit::Failed];
 
 /// Goes on with a rotation that stopped.
 pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_changed: bool) -> Result<Exit> {
@@ -109,7 +126,10 @@ pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_cha
 
 /// Refuses to undo what would bring back something that is not accepted any more.
 pub(super) fn may_be_undone(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<()> {
-    let (spec, instance) = named(ctx, args)?;
+    let Ok((spec, instance)) = named(ctx, args) else {
+        // What is not declared any more is taken back like any change.
+        return Ok(());
+    };
     match &spec.kind {
         RotationKind::Postgres(postgres) => {
             let story = Story::new(ctx, (spec, instance), args, None)?;
@@ -152,10 +172,7 @@ fn named<'a>(ctx: &'a Context, args: &RotateArgs) -> Result<(&'a RotationSpec, O
             .hint(format!("{}:{} says where", manifest.file(), spec.line))
             .into());
     }
-    if args.fast && !matches!(spec.kind, RotationKind::DjangoSecretKey { .. }) {
-        let message = format!("`{}` is made in one deployment as it is", spec.name);
-        return Err(Stop::usage(message).hint("--fast is for `kind = \"django-secret-key\"`").into());
-    }
+    args.are_for(spec)?;
     if instance.is_some() && !matches!(spec.kind, RotationKind::Xero(_)) {
         let message = format!("`{}` has no instances", spec.name);
         return Err(Stop::usage(message).hint(format!("`strongroom rotate {}`", spec.name)).into());
@@ -164,6 +181,28 @@ fn named<'a>(ctx: &'a Context, args: &RotateArgs) -> Result<(&'a RotationSpec, O
 }
 
 impl RotateArgs {
+    /// Refuses what another kind takes: it would be silence about something that was asked for.
+    fn are_for(&self, spec: &RotationSpec) -> Result<()> {
+        let postgres = matches!(spec.kind, RotationKind::Postgres(_));
+        let django = matches!(spec.kind, RotationKind::DjangoSecretKey { .. });
+        let xero = matches!(spec.kind, RotationKind::Xero(_));
+        let ends = postgres || django || matches!(spec.kind, RotationKind::Command { .. });
+        let given = [
+            (self.fast, django, "--fast", "django-secret-key"),
+            (self.if_expiring.is_some(), xero, "--if-expiring", "xero"),
+            (self.compromised, ends, "--compromised", "postgres, django-secret-key and command"),
+        ];
+        let given =
+            given.into_iter().chain(self.postgres.given().map(|flag| (true, postgres, flag, "postgres")));
+        for (is_given, fits, flag, kinds) in given {
+            if is_given && !fits {
+                let message = format!("{flag} is not for `{}`", spec.name);
+                return Err(Stop::usage(message).hint(format!("it is for rotations of kind {kinds}")).into());
+            }
+        }
+        Ok(())
+    }
+
     /// The arguments that matter to whoever goes on, as they are typed; each with a blank before it.
     fn for_resume(&self) -> String {
         let compromised = if self.compromised { " --compromised" } else { "" };

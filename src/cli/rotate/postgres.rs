@@ -48,6 +48,17 @@ fn near_end(text: &str) -> Result<(String, u16), String> {
 }
 
 impl PostgresArgs {
+    /// The flags that were given.
+    pub(super) fn given(&self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            (self.setup, "--setup"),
+            (self.despite_sessions, "--despite-sessions"),
+            (self.accept_downtime, "--accept-downtime"),
+            (self.via.is_some(), "--via"),
+        ];
+        all.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag)
+    }
+
     /// The arguments that matter to whoever goes on, each with a blank before it.
     pub(super) fn for_resume(&self) -> String {
         let mut text = String::new();
@@ -200,6 +211,13 @@ fn set_up(story: &Story<'_>, rotation: &Postgres) -> Result<Exit> {
     let there = ctx.wait_for(async { Ok(holders.refer_to_slots(&password).await?) })?;
     if there {
         return Ok(Exit::Done);
+    }
+    let plain = ctx.wait_for(async { Ok(holders.plain_in(&password).await?) })?;
+    if let Some(place) = plain {
+        let message = format!("{place} still has {password} as a plain value, and is to refer to it");
+        return Err(Stop::new(Exit::Conflict, message)
+            .hint("`strongroom sync` deploys it as the manifest says; then --setup again")
+            .into());
     }
     let detail = |address: &Address| match *address == password {
         true => "as it is; copies will refer to it by another address",

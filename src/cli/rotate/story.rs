@@ -83,6 +83,13 @@ impl<'a> Story<'a> {
         super::super::go_on(self.ctx, &summary.id, &command, false).map(Some)
     }
 
+    /// The operation of it that stopped, with the command that goes on with it.
+    pub(super) fn midway(&self) -> Result<Option<(OperationId, String)>> {
+        let own = self.command();
+        let all = operations::all_midway(self.ctx, |one| one.command == own)?;
+        Ok(all.into_iter().next_back().and_then(|one| Some((one.id, one.goes_on?))))
+    }
+
     /// The age of these values where they are old enough to be rotated; otherwise it is told that nothing is to be done.
     pub(super) fn age(&self, addresses: &[Address]) -> Result<Option<Age>> {
         let held = self.ctx.read_home(&Wish::these(addresses))?;
@@ -104,15 +111,8 @@ impl<'a> Story<'a> {
         let ctx = self.ctx;
         let copies = ctx.copies()?.into_iter().map(|copy| (place_of(copy), copy)).collect();
         let (manifest, spec) = (&ctx.project()?.manifest, ctx.environment()?);
-        Ok(Holders {
-            manifest,
-            spec,
-            copies,
-            stores: &self.stores,
-            instances,
-            guard: &ctx.guard,
-            alone: None,
-        })
+        let (guard, stores, left) = (&ctx.guard, &self.stores, rotate::Left::default());
+        Ok(Holders { manifest, spec, copies, stores, instances, guard, alone: None, left })
     }
 
     /// Shows what will happen, asks, and rotates, in a new operation.

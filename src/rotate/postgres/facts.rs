@@ -13,6 +13,7 @@ use crate::database::{
 use crate::journal::{Acted, Operation};
 use crate::manifest::Strategy;
 use crate::name::Address;
+use crate::plan::Place;
 use crate::secret::Secret;
 use crate::store::{ErrorKind, StoreError};
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ pub struct Facts {
     pub(super) chosen: Option<Chosen>,
     /// Whether a copy refers to a password that would be overwritten under its instances.
     pub(super) tears: bool,
+    /// Copies that hold another login than home: perhaps the one that would change.
+    pub(super) behind: Vec<(Place, Address)>,
     /// What marks the password that home has now, without telling it.
     pub(super) mark: String,
 }
@@ -91,6 +94,8 @@ pub(super) struct Chosen {
     pub(super) altered: usize,
     /// Whether the old slot's sessions were ended.
     pub(super) ended: bool,
+    /// Whether the sessions of the slot that gets the new password were ended.
+    pub(super) cleared: bool,
 }
 
 /// The names under which facts are journaled with the values.
@@ -105,6 +110,7 @@ pub(super) const WAS: &str = "was";
 pub(super) const ALTER: &str = "alter";
 pub(super) const RETIRE_OLD: &str = "retire";
 pub(super) const END: &str = "end-sessions";
+pub(super) const CLEAR: &str = "clear-slot";
 
 /// What became of a change that the server committed.
 pub(super) const ALTERED: &str = "altered";
@@ -178,6 +184,7 @@ impl Postgres {
             facts.unfit = unfit(target, &session, &facts).await?;
             // A slot that alternates: whoever is in it now would be locked out by a new password.
             facts.home = Some(target.prove(app).await?.into());
+            facts.behind = holders.behind(&self.login_addresses()).await?;
         }
         session.close().await;
         let ours = |role: &Role| *role == facts.active || *role == new.role;
@@ -199,11 +206,16 @@ impl Postgres {
             published,
             altered: operation.acted().iter().filter(altered).count(),
             ended: operation.acted().iter().any(|acted| acted.effect == END && has_ended(acted)),
+            cleared: operation.acted().iter().any(|acted| acted.effect == CLEAR && has_ended(acted)),
             staged: target.slot(&new.role, &facts.owner).is_none_or(|slot| slot.holds(&new.password)),
             stage: target.slot(&new.role, &facts.owner).map(|slot| slot.address.clone()),
             login: known.login,
         });
         Ok(facts)
+    }
+
+    pub(super) fn login_addresses(&self) -> Vec<Address> {
+        [&self.spec.user, &self.spec.password].into_iter().chain(&self.spec.urls).cloned().collect()
     }
 
     /// Which roles there are, by the login that home has: the owner, or the one that acts as it.
@@ -266,6 +278,7 @@ impl Facts {
             urls: Vec::new(),
             chosen: None,
             tears: false,
+            behind: Vec::new(),
             mark,
         }
     }

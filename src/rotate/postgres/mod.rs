@@ -25,7 +25,7 @@ use crate::manifest::{PostgresSpec, Strategy};
 use crate::secret::Secret;
 use crate::store::{ErrorKind, StoreError};
 use async_trait::async_trait;
-use facts::{ALTER, ALTERED, END, ENDED, EPOCH, RETIRE, RETIRE_OLD};
+use facts::{ALTER, ALTERED, CLEAR, END, ENDED, EPOCH, RETIRE, RETIRE_OLD};
 use next::Next;
 use std::fmt;
 use target::Target;
@@ -64,6 +64,8 @@ pub enum Effect {
     Retire,
     /// The old slot's sessions end.
     EndSessions,
+    /// The sessions end that were opened with the earlier password of the slot that has the new one.
+    Clear,
 }
 
 impl fmt::Display for Effect {
@@ -72,6 +74,7 @@ impl fmt::Display for Effect {
             Effect::Alter => ALTER,
             Effect::Retire => RETIRE_OLD,
             Effect::EndSessions => END,
+            Effect::Clear => CLEAR,
         })
     }
 }
@@ -83,6 +86,7 @@ impl Rotation for Postgres {
 
     // A password that another rotation has replaced since must not reach home.
     const LOOKS_FIRST: bool = true;
+    const WHOLE: bool = true;
 
     async fn probe(&self, operation: &Operation, holders: &Holders<'_>) -> Result<Facts, StoreError> {
         let target = self.target(holders).await?;
@@ -90,7 +94,10 @@ impl Rotation for Postgres {
             Some(values) => self.look_again(&target, operation, holders, &values).await,
             None => {
                 let mark = target.app.password.fingerprint(operation.key()).to_string();
-                self.look(&target, holders, mark).await
+                let mut facts = self.look(&target, holders, mark).await?;
+                // Only under the lease: while another rotation goes on, copies are behind for a while.
+                facts.behind = holders.behind(&self.login_addresses()).await?;
+                Ok(facts)
             }
         }
     }
@@ -140,7 +147,8 @@ impl Rotation for Postgres {
                 let nobodys = password::password(self.generate);
                 self.alter(&target, operation, (facts::ACTIVE, RETIRE), &nobodys).await
             }
-            Effect::EndSessions => self.end_sessions(&target, operation).await,
+            Effect::EndSessions => self.end_sessions(&target, operation, facts::ACTIVE).await,
+            Effect::Clear => self.end_sessions(&target, operation, facts::SLOT).await,
         }
     }
 }
@@ -184,8 +192,13 @@ impl Postgres {
         })
     }
 
-    async fn end_sessions(&self, target: &Target, operation: &Operation) -> Result<String, StoreError> {
-        let role = Self::fact(operation, target, facts::ACTIVE, |text| Role::parse(text).ok())?;
+    async fn end_sessions(
+        &self,
+        target: &Target,
+        operation: &Operation,
+        whose: &str,
+    ) -> Result<String, StoreError> {
+        let role = Self::fact(operation, target, whose, |text| Role::parse(text).ok())?;
         let session = target.rotator().await?;
         let ended = database::end_sessions(&session, &role).await.map_err(|error| {
             target

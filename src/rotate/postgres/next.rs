@@ -54,6 +54,10 @@ fn go_on(facts: &Facts, chosen: &Chosen, allowed: &Allowed) -> Next {
     if !chosen.staged {
         return Next::Stage;
     }
+    let inside = !facts.idle.is_empty() && facts.active != facts.target;
+    if allowed.compromised && inside && !chosen.published && !chosen.cleared {
+        return Next::Act(Effect::Clear);
+    }
     if !chosen.published {
         return Next::Publish;
     }
@@ -98,7 +102,11 @@ fn refusal(facts: &Facts, allowed: &Allowed) -> Option<StoreError> {
     if facts.tears {
         return Some(facts.tearing(allowed));
     }
-    if !facts.idle.is_empty() && !allowed.despite_sessions {
+    if !facts.behind.is_empty() {
+        return Some(facts.copies_behind());
+    }
+    // Who came in with a password that somebody may know is not kept in.
+    if !facts.idle.is_empty() && !allowed.despite_sessions && !allowed.compromised {
         return Some(facts.in_use());
     }
     None
@@ -190,10 +198,22 @@ impl Facts {
              would get the old login name with the new password",
         )
         .hint(format!(
-            "`strongroom rotate {} --setup` gives each login an address of its own; then `strongroom sync`, if a copy \
-             is behind home",
+            "`strongroom rotate {} --setup` gives each login an address of its own; `strongroom sync` before that, if a \
+             copy is behind home",
             allowed.name
         ))
+    }
+
+    fn copies_behind(&self) -> StoreError {
+        let all: Vec<String> =
+            self.behind.iter().map(|(place, address)| format!("{place} {address}")).collect();
+        let message = format!(
+            "these hold another login than home does, perhaps the one whose password would change: {}",
+            all.join(", ")
+        );
+        StoreError::new(ErrorKind::Conflict, self.location.clone(), message).hint(
+            "`strongroom status` shows what they hold; `strongroom sync` brings them home's login first",
+        )
     }
 
     fn in_use(&self) -> StoreError {
@@ -259,6 +279,7 @@ mod tests {
             urls: Vec::new(),
             chosen,
             tears: false,
+            behind: Vec::new(),
             mark: String::new(),
         }
     }
@@ -278,7 +299,24 @@ mod tests {
             stage: None,
             altered: 0,
             ended: false,
+            cleared: false,
         }
+    }
+
+    /// A copy that holds another login than home may hold the one that would change; and with `--compromised` whoever is in
+    /// the slot that gets the new password does not stay in it.
+    #[test]
+    fn nobody_is_locked_out_of_a_copy_and_nobody_is_kept_in_a_slot_that_is_compromised() {
+        let behind = vec![("beanstalk:worker".to_owned(), "database/RDS_PASSWORD".parse().unwrap())];
+        assert_eq!(told(&Facts { behind, ..facts(None) }, true), "give up Conflict");
+        let inside = Connected { address: None, application: "worker".to_owned(), sessions: 1 };
+        let idle = vec![inside];
+        assert_ne!(told(&Facts { idle: idle.clone(), ..facts(None) }, false), "choose");
+        assert_eq!(told(&Facts { idle: idle.clone(), ..facts(None) }, true), "choose");
+        let new = |cleared| Some(Chosen { cleared, ..chosen(Works::Yes, false) });
+        assert_eq!(told(&Facts { idle: idle.clone(), ..facts(new(false)) }, true), "clear-slot");
+        assert_eq!(told(&Facts { idle: idle.clone(), ..facts(new(true)) }, true), "publish");
+        assert_eq!(told(&Facts { idle, ..facts(new(false)) }, false), "publish");
     }
 
     fn told(facts: &Facts, compromised: bool) -> String {

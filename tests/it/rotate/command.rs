@@ -70,7 +70,7 @@ fn the_target_is_told_before_home_and_the_old_value_ends_last() {
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert_eq!(calls(&env), ["apply", "verify", "retire"]);
     ended_well(&env);
-    failed(&env.run("undo --yes"), 0, "nothing to undo");
+    failed(&env.run("undo --yes"), 1, "cannot be taken back");
     assert_eq!(target(&env)["known"], json!([home(&env)]));
     // What a killed program left behind is nobody's value.
     let state = Tree::of(&env);
@@ -172,7 +172,7 @@ fn without_a_retire_the_target_has_one_value_and_there_is_no_way_back() {
     failed(&env.run("undo --yes"), 7, "strongroom resume");
     env.run("resume --yes").success();
     assert_eq!(calls(&env), ["apply", "verify"], "what is accepted is not applied again");
-    failed(&env.run("undo --yes"), 0, "nothing to undo");
+    failed(&env.run("undo --yes"), 1, "cannot be taken back");
 }
 
 #[test]

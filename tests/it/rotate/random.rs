@@ -131,6 +131,43 @@ fn what_somebody_put_into_a_copy_stops_it_before_that_copy_and_is_theirs() {
 }
 
 #[test]
+fn what_somebody_put_somewhere_is_left_in_every_place_and_the_rest_is_rotated() {
+    let (cloud, env) = site("ssm", "value");
+    cloud.world(|world| world.deploy_elsewhere("shop-worker", &[("TOKEN", Some("theirs"))]));
+    env.run("rotate token --yes").failure(6);
+    let new = env.run("get TOKEN").success();
+    let output = env.run("resume --yes --skip-changed");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("left as it is: beanstalk:worker app/TOKEN"), "{}", output.stderr);
+    assert_eq!(seen(&cloud, "shop-web")["TOKEN"], new);
+    assert_eq!(seen(&cloud, "shop-worker")["TOKEN"], "theirs");
+    // Nothing stands in anybody's way after that.
+    env.run("sync --yes").success();
+    env.run("status --check").success();
+}
+
+#[test]
+fn a_copy_that_is_behind_in_something_else_keeps_no_rotation_from_its_end() {
+    let (cloud, env) = site("ssm", "reference");
+    env.run_with_stdin("set OTHER --yes", "canary-newer").success();
+    let output = env.run("rotate token --yes");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(seen(&cloud, "shop-worker")["OTHER"], "canary-other", "that is for a sync");
+    env.run("sync --yes").success();
+    env.run("status --check").success();
+}
+
+#[test]
+fn what_is_for_another_kind_is_refused_and_changes_nothing() {
+    let (_cloud, env) = site("ssm", "value");
+    for flags in ["--setup", "--if-expiring 10m", "--compromised", "--via localhost:1", "--fast"] {
+        let refused = env.run(&format!("rotate token --yes {flags}")).failure(2);
+        assert!(refused.contains("is not for `token`"), "{refused}");
+    }
+    assert_eq!(env.run("get TOKEN").success(), "canary-old");
+}
+
+#[test]
 fn one_that_was_cut_off_goes_on_with_the_values_that_it_chose() {
     let (cloud, env) = site("ssm", "value");
     cloud.fault("elasticbeanstalk:UpdateEnvironment", 1..2, Effect::Deny);
