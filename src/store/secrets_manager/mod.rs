@@ -62,7 +62,9 @@ impl SecretsManager {
     /// tool's own.
     fn name_of(&self, address: &Address) -> Option<String> {
         let declared = self.manifest.document_name(&self.environment, address);
-        declared.or_else(|| self.manifest.own_name(&self.environment, address))
+        // Its revision is a copy's, and never in home.
+        let kept = address.instance.is_some();
+        declared.or_else(|| self.manifest.own_name(&self.environment, address).filter(|_| kept))
     }
 
     /// Whether the secrets of a group are documents or single values.
