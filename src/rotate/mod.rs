@@ -162,6 +162,7 @@ pub async fn drive<R: Rotation>(
     skip_changed: bool,
     watch: Watch<'_>,
 ) -> Result<Done, ApplyError> {
+    let home = holders.spec.home.to_string();
     if skip_changed && R::WHOLE {
         return Err(midway(operation, whole(operation)));
     }
@@ -176,7 +177,7 @@ pub async fn drive<R: Rotation>(
             }
         }
         match apply::catch_up(operation, holders.stores, skip_changed || R::ADOPTS, watch).await {
-            Err(ApplyError::Conflict { midway: true, .. } | ApplyError::NotVerified { .. }) if R::ADOPTS => {}
+            Err(error) if R::ADOPTS && is_homes(&error, &home) => {}
             // What is adopted is looked at like everything else.
             Ok(left) if skip_changed => holders.left.leave(left),
             caught_up => drop(caught_up?),
@@ -203,8 +204,7 @@ pub async fn drive<R: Rotation>(
             }
             Step::Publish(publication) => match holders.publish(operation, &publication, watch).await {
                 // The next probe sees theirs.
-                Err(ApplyError::Conflict { midway: true, .. } | ApplyError::NotVerified { .. })
-                    if R::ADOPTS => {}
+                Err(error) if R::ADOPTS && is_homes(&error, &home) => {}
                 done => done?,
             },
             Step::Wait { until, why } => {
@@ -224,6 +224,16 @@ pub async fn drive<R: Rotation>(
     let error =
         StoreError::new(ErrorKind::Failed, "rotate", "it goes round in circles: this is a bug in strongroom");
     Err(midway(operation, error))
+}
+
+/// Whether what somebody else has put in the place of ours is in home alone: what a copy holds nobody adopts.
+fn is_homes(error: &ApplyError, home: &str) -> bool {
+    match error {
+        ApplyError::Conflict { midway: true, addresses, .. } | ApplyError::NotVerified { addresses, .. } => {
+            addresses.iter().all(|(place, _)| place == home)
+        }
+        _ => false,
+    }
 }
 
 /// Ends an operation: what it did so far stands.
@@ -274,4 +284,32 @@ async fn wait(operation: &Operation, holders: &Holders<'_>, until: Timestamp) ->
     let left = std::time::Duration::try_from(left).unwrap_or_default();
     holders.guard.renewing(tokio::time::sleep(left)).await;
     holders.guard.still_ours().await.map_err(|error| midway(operation, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::{Address, Key};
+
+    #[test]
+    fn what_somebody_put_into_a_copy_is_never_adopted() {
+        let at = |place: &str| {
+            let address = Address::new("xero".parse().unwrap(), Key::parse("refresh_token").unwrap());
+            (place.to_owned(), address)
+        };
+        let conflict = |places: &[&str]| ApplyError::Conflict {
+            operation: None,
+            addresses: places.iter().map(|place| at(place)).collect(),
+            covered: None,
+            midway: true,
+        };
+        assert!(is_homes(&conflict(&["ssm"]), "ssm"));
+        assert!(!is_homes(&conflict(&["web"]), "ssm"));
+        assert!(!is_homes(&conflict(&["ssm", "web"]), "ssm"));
+        let unverified = |place: &str| ApplyError::NotVerified {
+            operation: crate::store::OperationId::parse("20260102-030405-k3x9pq").unwrap(),
+            addresses: vec![at(place)],
+        };
+        assert!(is_homes(&unverified("ssm"), "ssm") && !is_homes(&unverified("web"), "ssm"));
+    }
 }

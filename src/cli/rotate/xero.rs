@@ -72,7 +72,9 @@ pub(super) fn begin(story: &Story<'_>, spec: &XeroSpec) -> Result<Exit> {
             spec.group
         ));
     }
-    let exit = if without.is_empty() { Exit::Done } else { Exit::Person };
+    // Who asks every night for what is due or about to end asks for no login that never was.
+    let asks_for_all = !story.args.due && story.args.if_expiring.is_none();
+    let exit = if without.is_empty() || !asks_for_all { Exit::Done } else { Exit::Person };
     if meant.is_empty() {
         return Ok(exit);
     }
@@ -327,9 +329,11 @@ impl<'a> Run<'a> {
     /// Refreshes one after the other. One that fails is told, and is in nobody's way.
     fn all_of(&self, meant: &[Login], foreseen: &[Foreseen], exit: Exit) -> Result<Exit> {
         let (ctx, mut exits, mut failed) = (self.story.ctx, vec![exit], Vec::new());
+        let mut refreshed = 0;
         for (login, foreseen) in meant.iter().zip(foreseen) {
             match self.one(login) {
                 Ok(done) => {
+                    refreshed += 1;
                     ctx.warn_of_left(&done.left);
                     let command = self.command(login);
                     let name = self.name(login);
@@ -354,9 +358,8 @@ impl<'a> Run<'a> {
             }
         }
         if !failed.is_empty() {
-            let done = meant.len() - failed.len();
             ctx.ui.note(&format!(
-                "{}: {done} of {} refreshed; not {}",
+                "{}: {refreshed} of {} refreshed; not {}",
                 self.story.command(),
                 plural(meant.len(), "login"),
                 failed.join(", ")

@@ -3,8 +3,8 @@
 //! Owns what is durable before what. Each is done once; what follows from it is decided by looking again.
 
 use super::begun::Begun;
-use super::login::{Held, addresses};
-use super::record::{Last, Open, Record, digest};
+use super::login::{Held, addresses, app, at};
+use super::record::{Last, Open, Record, Shelf, digest};
 use super::story::{DONE, TRY, written};
 use super::{Word, XeroLogin, damaged, token, told};
 use crate::apply::{MintError, mint};
@@ -53,28 +53,34 @@ impl XeroLogin<'_> {
         operation: &mut Operation,
         store: &dyn Store,
     ) -> Result<String, StoreError> {
-        let home = store.read(&addresses(self.spec, &self.instances)).await?;
-        let app = self.instances.iter().map(|name| Held::of(&home, self.spec, name));
-        let app = app.into_iter().find(|held| held.client.is_some());
-        let Some((id, secret)) = app.and_then(|held| Some((held.client?, held.client_secret))) else {
-            let message = format!("no instance of {} has a client_id", self.name());
-            return Err(StoreError::new(ErrorKind::Person, self.location(), message));
+        // What stops it before the call says so: else the token counted as perhaps used up.
+        let held: Vec<Held> = match store.read(&addresses(self.spec, &self.instances)).await {
+            Ok(home) => self.instances.iter().map(|name| Held::of(&home, self.spec, name)).collect(),
+            Err(error) => return Ok(told::unsent(&error)),
         };
-        let client = Client { id: id.expose(), secret: secret.as_ref() };
+        let Some((id, secret)) = app(&held) else { return Ok(self.no_app()) };
+        let client = Client { id: id.expose(), secret };
         let (xero, grant) = (self.xero(), Grant::Refresh(old));
         self.asked.store(true, Ordering::Relaxed);
         let call = async { xero.token(&client, &grant).await?.minted() };
         let answer = match mint(operation, &token(number), call).await {
             Ok(answer) => {
-                if let Err(error) = self.tell_home(&answer, operation, store).await {
-                    tracing::debug!(%error, "home is not told the answer");
+                match self.tell_home(&answer, operation, store).await {
+                    Ok(_) => {}
+                    Err(error) => tracing::debug!(%error, "home is not told the answer"),
                 }
                 answer
             }
             Err(MintError::Failed(error)) => return Ok(self.failed(&error, number, operation.now())),
             Err(MintError::Unkept { answer, source }) => {
                 // It is nowhere but here: home is the last chance.
-                self.tell_home(&answer, operation, store).await?;
+                if !matches!(self.tell_home(&answer, operation, store).await, Ok(true)) {
+                    self.save(&answer, old, operation, store).await?;
+                    let message = "the answer could be kept neither here nor in home's record";
+                    return Err(StoreError::new(ErrorKind::Failed, "the journal", message)
+                        .hint("home has the new refresh token: `strongroom resume` asks for the rest")
+                        .because(source));
+                }
                 (self.tell)(Word::Warning(format!("{}: kept in home only: {source}", self.name())));
                 answer
             }
@@ -89,17 +95,37 @@ impl XeroLogin<'_> {
         }
     }
 
+    /// Tells home the answer; `false` where home cannot keep it.
     async fn tell_home(
         &self,
         answer: &Answer,
         operation: &Operation,
         store: &dyn Store,
-    ) -> Result<(), StoreError> {
-        let Some(shelf) = self.shelf(store) else { return Ok(()) };
+    ) -> Result<bool, StoreError> {
+        let Some(shelf) = self.shelf(store) else { return Ok(false) };
         let Record { open, last } = shelf.read().await?;
         // Longer than home takes, or no text: then this host alone has it.
-        let Some(open) = open.and_then(|open| open.with(answer)) else { return Ok(()) };
-        shelf.write(operation.id(), &Record { open: Some(open), last }).await
+        let Some(open) = open.and_then(|open| open.with(answer)) else { return Ok(false) };
+        shelf.write(operation.id(), &Record { open: Some(open), last }).await.map(|()| true)
+    }
+
+    /// Puts the new refresh token in the place of the old one, where nothing else keeps it.
+    async fn save(
+        &self,
+        answer: &Answer,
+        old: &Secret,
+        operation: &Operation,
+        store: &dyn Store,
+    ) -> Result<(), StoreError> {
+        let Ok(tokens) = Tokens::parse(answer) else { return Ok(()) };
+        let home = store.read(&addresses(self.spec, &self.instances)).await?;
+        for name in &self.instances {
+            if Held::of(&home, self.spec, name).refresh.is_some_and(|now| now.same_as(old)) {
+                let address = at(self.spec, name, &self.spec.refresh_token);
+                Shelf { store, address }.put(operation.id(), &tokens.refresh_token).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Tries the new access token, and compares the organisations that it is good for. Whatever comes out of it, the

@@ -73,12 +73,16 @@ pub(super) enum Move {
 
 impl Facts {
     pub(super) fn next(&self) -> Move {
-        if self.story.unkept.is_some() {
+        if self.story.unkept.is_some() && self.story.rounds.is_empty() {
             return Move::Unkept;
         }
         if self.story.closed && self.story.rounds.is_empty() {
             // What another host was answered is stored, and home knows it.
             return Move::Done;
+        }
+        if self.home.is_empty() && !self.begun.is_empty() {
+            // Somebody has deleted the tokens meanwhile, and meant it.
+            return self.end(Move::Person(Person::Refused));
         }
         let pair = self.pair();
         let view = xero::Facts {
@@ -171,12 +175,12 @@ impl Facts {
 
     fn holds(&self, pair: &Pair) -> bool {
         let same = |held: &Held| held.refresh.as_ref().is_some_and(|token| token.same_as(&pair.refresh));
-        self.home.values().all(same)
+        !self.home.is_empty() && self.home.values().all(same)
     }
 
     /// Whether access token and time are there too. A later access token, of the app's, is as good.
     fn is_whole(&self, pair: &Pair) -> bool {
-        self.home.iter().all(|(instance, held)| {
+        let whole = |(instance, held): (&Instance, &Held)| {
             let Some(access) = &pair.access else { return true };
             let Some(now) = &held.access else { return false };
             if !now.same_as(access) {
@@ -185,7 +189,8 @@ impl Facts {
             }
             let text = self.time(instance, pair);
             text.is_none_or(|text| held.expires.as_ref().is_some_and(|now| now.expose() == text))
-        })
+        };
+        !self.home.is_empty() && self.home.iter().all(whole)
     }
 
     /// The end of a pair's access token as an instance's app writes it.
@@ -202,18 +207,19 @@ impl Facts {
             let open =
                 self.open.as_ref().filter(|_| !self.open_is_ours && self.is_about(self.open.as_ref()))?;
             let (token, again) = (RefreshToken::MayBeSpent, Again::Yes);
-            return Some(Sent { first: open.first, last: open.first, tries: 1, token, again, doubt: true });
+            // Its clock may be ahead of ours: that is nothing to wait for.
+            let first = open.first.min(self.now);
+            return Some(Sent { first, last: first, tries: 1, token, again, doubt: true });
         };
         let begun = self.begun.last()?;
         let last = round.asks.last();
-        let doubt = begun.doubt || self.story.doubt();
         Some(Sent {
             first: begun.first,
             last: last.map_or(begun.first, |ask| ask.at),
             tries: round.asks.len(),
             token: last.map_or(RefreshToken::Unspent, |ask| ask.token),
             again: last.filter(|_| self.asked).map_or(Again::Yes, |ask| ask.again),
-            doubt,
+            doubt: self.doubt(),
         })
     }
 
@@ -264,11 +270,21 @@ impl Facts {
             return self.begin();
         };
         let unspent = |ask: &super::story::Ask| !ask.answered && ask.token == RefreshToken::Unspent;
-        if round.asks.len() >= UNREACHED && !begun.doubt && round.asks.iter().all(unspent) {
+        if round.asks.len() >= UNREACHED && self.risks_nothing() && round.asks.iter().all(unspent) {
             return self.end(Move::Unreached);
         }
-        let late = round.asks.last().is_some_and(|ask| ask.at > begun.first + xero::GRACE);
+        // Each process asks at least once: what an earlier one was not told, Xero may tell now.
+        let late = self.asked && round.asks.last().is_some_and(|ask| ask.at > begun.first + xero::GRACE);
         if late { Move::Silent } else { Move::Ask(begun.token.clone()) }
+    }
+
+    /// Whether this operation may end without a pair: no call may have used up a token, and no answer waits to be stored.
+    fn risks_nothing(&self) -> bool {
+        !self.doubt() && self.answered.is_empty()
+    }
+
+    fn doubt(&self) -> bool {
+        self.begun.iter().any(|begun| begun.doubt) || self.story.doubt()
     }
 
     fn wait(&self, until: Timestamp) -> Move {
@@ -318,6 +334,13 @@ impl Facts {
         {
             return self.begin_with(other.clone());
         }
+        let person = match (person, self.begun.last()) {
+            // An answer of an earlier round is still to be stored.
+            (Person::Unspent, Some(begun)) if !self.risks_nothing() => {
+                Person::Elsewhere(begun.first + xero::GRACE)
+            }
+            _ => person,
+        };
         match person {
             // The intent stays in home: the token may be spent, and another host must know until when it is taken.
             Person::Elsewhere(_) => Move::Person(person),

@@ -65,6 +65,12 @@ impl Held {
     }
 }
 
+/// The app that a login is of: of an instance that has its secret too, where one has.
+pub(super) fn app(all: &[Held]) -> Option<(&Secret, Option<&Secret>)> {
+    let known = || all.iter().filter_map(|held| Some((held.client.as_ref()?, held.client_secret.as_ref())));
+    known().find(|(_, secret)| secret.is_some()).or_else(|| known().next())
+}
+
 /// The address of a key of one instance.
 pub(super) fn at(spec: &XeroSpec, instance: &Instance, key: &Key) -> Address {
     Address::in_instance(spec.group.clone(), instance.clone(), key.clone())
@@ -162,6 +168,19 @@ mod tests {
         let bridge =
             [("1", held("app", "a", "u1")), ("2", held("app", "b", "u2")), ("3", held("app", "b", "u1"))];
         assert_eq!(grouped(&bridge), ["1+2+3"]);
+    }
+
+    #[test]
+    fn the_app_is_taken_from_an_instance_that_has_its_secret() {
+        let told = |all: &[Held]| {
+            app(all).map(|(id, key)| (id.expose().to_owned(), key.map(|key| key.expose().to_owned())))
+        };
+        let whole = Held { client: secret("app"), client_secret: secret("key"), ..Held::default() };
+        let half = Held { client: secret("half"), ..Held::default() };
+        let both = Some(("app".to_owned(), Some("key".to_owned())));
+        assert_eq!(told(&[Held::default(), half.clone(), whole]), both);
+        assert_eq!(told(&[Held::default(), half]), Some(("half".to_owned(), None)));
+        assert_eq!(told(&[Held::default()]), None);
     }
 
     #[test]

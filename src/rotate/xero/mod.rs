@@ -24,10 +24,10 @@ pub use told::UNUSED;
 use super::{Chosen, Holders, Publication, Rotation, Step};
 use crate::journal::{JournalError, Operation};
 use crate::manifest::XeroSpec;
-use crate::name::Instance;
+use crate::name::{Instance, Key};
 use crate::plan::{Desired, Want};
 use crate::secret::Secret;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Past, Snapshot};
 use crate::store::{ErrorKind, Home, Store, StoreError};
 use crate::web::Patience;
 use crate::xero::{RefreshToken, Tokens, Xero};
@@ -272,11 +272,11 @@ impl XeroLogin<'_> {
         }
         for (name, since) in facts.jumped() {
             let later = |version: &str| version.parse::<i64>().is_ok_and(|version| version > since);
-            let pasts = self.past.history(&at(self.spec, &name, &self.spec.refresh_token)).await?;
+            let pasts = self.history(&name, &self.spec.refresh_token).await?;
             let theirs =
                 pasts.into_iter().filter(|past| later(&past.version.0)).filter_map(|past| past.value);
             let Some(refresh) = theirs.into_iter().find(|token| facts.is_unknown(token)) else { continue };
-            let pasts = self.past.history(&at(self.spec, &name, &self.spec.access_token)).await?;
+            let pasts = self.history(&name, &self.spec.access_token).await?;
             let access = pasts.into_iter().filter_map(|past| past.value);
             let access = access.into_iter().find(|token| facts.is_unknown_access(&name, token));
             facts.covered = Some(Pair::seen(&refresh, access.as_ref()));
@@ -288,7 +288,7 @@ impl XeroLogin<'_> {
     async fn recent(&self, facts: &Facts) -> Result<Vec<Secret>, StoreError> {
         let mut recent = Vec::new();
         for name in facts.home.keys() {
-            let pasts = self.past.history(&at(self.spec, name, &self.spec.refresh_token)).await?;
+            let pasts = self.history(name, &self.spec.refresh_token).await?;
             // One is used when the next one is written.
             for pair in pasts.windows(2) {
                 if facts.now.duration_since(pair[0].modified) > crate::xero::GRACE {
@@ -298,6 +298,18 @@ impl XeroLogin<'_> {
             }
         }
         Ok(recent)
+    }
+
+    /// What home held at a key before; nothing where it keeps no past, or none that we may read: it is only a help.
+    async fn history(&self, name: &Instance, key: &Key) -> Result<Vec<Past>, StoreError> {
+        match self.past.history(&at(self.spec, name, key)).await {
+            Err(error) if matches!(error.kind, ErrorKind::Transient) => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "home tells no past");
+                Ok(Vec::new())
+            }
+            pasts => pasts,
+        }
     }
 
     fn know(&self, organisations: &BTreeMap<String, String>) {

@@ -163,11 +163,15 @@ impl Shelf<'_> {
 
     /// Puts it there. Whoever holds the lease is the only one who does.
     pub(super) async fn write(&self, operation: &OperationId, record: &Record) -> Result<(), StoreError> {
-        let text = record.text();
+        self.put(operation, &record.text()).await
+    }
+
+    /// Puts a text there.
+    pub(super) async fn put(&self, operation: &OperationId, text: &Secret) -> Result<(), StoreError> {
         let mut tried = 0;
         loop {
             let (before, base) = self.held().await?;
-            if before.as_ref().is_some_and(|entry| entry.held.value().is_some_and(|now| now.same_as(&text))) {
+            if before.as_ref().is_some_and(|entry| entry.held.value().is_some_and(|now| now.same_as(text))) {
                 return Ok(());
             }
             let change = Change { address: self.address.clone(), before, after: Want::value(text.clone()) };

@@ -15,6 +15,8 @@ pub(super) const CLOSE: &str = "close";
 
 /// Of an effect that did what it was for.
 pub(super) const DONE: &str = "done";
+/// Of an effect that stopped the operation, as the engine writes it down.
+const FAILED: &str = "failed: ";
 
 /// What was done.
 #[derive(Debug, Default, Clone)]
@@ -55,8 +57,9 @@ impl Story {
         for one in acted {
             let outcome = one.outcome.as_ref().map(|(text, _)| text.as_str());
             if one.effect.starts_with(INTEND) {
-                // One that the process died in is made again.
-                story.unkept = outcome.filter(|text| *text != DONE).map(str::to_owned);
+                // One that the process died in, or stopped at, is made again.
+                let unkept = outcome.filter(|text| *text != DONE && !text.starts_with(FAILED));
+                story.unkept = unkept.map(str::to_owned);
                 if outcome == Some(DONE) {
                     story.rounds.push(Round::default());
                     (story.tried, story.closed) = (false, false);
@@ -187,5 +190,10 @@ mod tests {
         assert!(refused.unkept.is_some() && refused.rounds.is_empty());
         let again = Story::of(&[acted("intend-1", 1, None), acted("intend-1", 9, Some(DONE))]);
         assert_eq!((again.rounds.len(), again.unkept), (1, None));
+        // In a later round the operation stops there: that is nothing to give up for.
+        let answered = [acted("intend-1", 1, Some(DONE)), acted("ask-1", 2, Some(DONE))];
+        let stopped = acted("intend-2", 3, Some("failed: `prod`: AccessDenied"));
+        let later = Story::of(&[answered.as_slice(), &[stopped]].concat());
+        assert_eq!((later.rounds.len(), later.unkept), (1, None));
     }
 }

@@ -17,9 +17,15 @@ fn clock_time(at: Timestamp) -> String {
 
 /// What the journal keeps of home's refusal: whether it was one, and what it said.
 pub(super) fn refused_by_home(error: &StoreError) -> String {
-    let kind = if error.kind == ErrorKind::Denied { "denied" } else { "failed" };
+    let kind = if error.kind == ErrorKind::Denied { "denied" } else { "refused" };
     let hint = error.hint.iter().map(|hint| format!("; {hint}")).collect::<String>();
     format!("{kind}: {error}{hint}")
+}
+
+/// What the journal keeps of a call that was not made, in the words of one that was.
+pub(super) fn unsent(error: &StoreError) -> String {
+    let again = if error.kind == ErrorKind::Transient { "again" } else { "stop" };
+    format!("unspent {again}: home cannot be read: {error}")
 }
 
 pub(super) fn clock(ahead: SignedDuration) -> String {
@@ -31,6 +37,10 @@ impl XeroLogin<'_> {
     pub(super) fn location(&self) -> String {
         let host = self.spec.token_url.split('/').nth(2).unwrap_or_default();
         format!("Xero ({host})")
+    }
+
+    pub(super) fn no_app(&self) -> String {
+        format!("unspent stop: no instance of {} has a {}", self.name(), self.spec.client_id)
     }
 
     /// `xero/1 (Acme Ltd)`; all instances of a login that several share.
@@ -46,6 +56,11 @@ impl XeroLogin<'_> {
 
     fn error(&self, kind: ErrorKind, message: String) -> StoreError {
         StoreError::new(kind, self.location(), message)
+    }
+
+    fn set_secret(&self) -> String {
+        let first = self.instances.first().map(ToString::to_string).unwrap_or_default();
+        format!("strongroom set {}/{first}/{}", self.spec.group, self.spec.client_secret)
     }
 
     fn login(&self) -> String {
@@ -84,6 +99,10 @@ impl XeroLogin<'_> {
                 );
                 self.error(ErrorKind::Person, message).hint(self.login())
             }
+            Person::Refused if facts.home.is_empty() => {
+                let message = format!("{name}: home holds no refresh token any more");
+                self.error(ErrorKind::Person, message).hint(self.login())
+            }
             Person::Refused => {
                 let unused = facts.home.values().filter_map(|held| held.modified).max();
                 let unused = unused.is_some_and(|at| facts.now.duration_since(at) >= UNUSED);
@@ -97,18 +116,35 @@ impl XeroLogin<'_> {
             Person::Unspent => {
                 let group = &self.spec.group;
                 let first = self.instances.first().map(ToString::to_string).unwrap_or_default();
-                let key = format!("{group}/{first}/{}", self.spec.client_secret);
-                self.error(ErrorKind::Person, format!("{name}: {said}. The token was not used up")).hint(
-                    format!("`strongroom set {key}` with a secret that the app has at developer.xero.com, unless the app is disabled there"),
-                )
+                let error =
+                    self.error(ErrorKind::Person, format!("{name}: {said}. The token was not used up"));
+                if facts.home.values().all(|held| held.client.is_none()) {
+                    let key = &self.spec.client_id;
+                    return error.hint(format!("`strongroom set {group}/{first}/{key}` with the app's id"));
+                }
+                error.hint(format!(
+                    "`{}` with a secret that the app has at developer.xero.com, unless the app is disabled there",
+                    self.set_secret()
+                ))
             }
             Person::Elsewhere(deadline) => {
                 let message = format!(
                     "{name}: {said}. The token may be used up, and is taken again until {}",
                     clock_time(deadline)
                 );
-                self.error(ErrorKind::Person, message)
-                    .hint("set `token_url` right, or what stands between here and Xero, before that")
+                // Xero itself has said that it does not know the app.
+                let hint = match facts.story.last().map(|ask| ask.token) {
+                    Some(RefreshToken::Unspent) => {
+                        format!(
+                            "before that, `{}` with a secret that the app has, and `strongroom resume`",
+                            self.set_secret()
+                        )
+                    }
+                    _ => {
+                        "set `token_url` right, or what stands between here and Xero, before that".to_owned()
+                    }
+                };
+                self.error(ErrorKind::Person, message).hint(hint)
             }
         }
     }

@@ -150,6 +150,65 @@ fn what_another_host_was_answered_is_stored_without_a_call() {
     assert!(matches!(intent.next(), Move::Begin(begun) if begun.doubt && begun.first == at(0)));
 }
 
+#[test]
+fn each_process_asks_once_after_the_deadline_and_then_says_that_nobody_answers() {
+    let mut late = asked(("old", -500), RefreshToken::MayBeSpent, false);
+    late.now = at(2 * 3600);
+    late.story.rounds[0].asks[0].at = at(3600);
+    assert!(matches!(late.next(), Move::Silent));
+    let resumed = Facts { asked: false, ..late };
+    assert!(matches!(resumed.next(), Move::Ask(token) if token.expose() == "old"));
+}
+
+#[test]
+fn nothing_is_given_up_while_an_answer_waits_or_a_token_may_be_spent() {
+    let ask = |number, token, again| Ask {
+        number,
+        at: at(0),
+        token,
+        again,
+        told: "said".to_owned(),
+        answered: false,
+    };
+    let second = |asks: Vec<Ask>| {
+        let mut facts = answered(("old", -500));
+        facts.begun.push(Begun { token: secret("theirs"), ..facts.begun[0].clone() });
+        facts.home.insert("1".parse().unwrap(), held("theirs", 50));
+        facts.story.rounds.push(Round { asks });
+        Facts { now: at(600), ..facts }
+    };
+    let unreached = (2..6).map(|number| ask(number, RefreshToken::Unspent, Again::Yes)).collect();
+    assert!(matches!(second(unreached).next(), Move::Ask(token) if token.expose() == "theirs"));
+    let unspent = second(vec![ask(2, RefreshToken::Unspent, Again::No)]);
+    assert!(matches!(unspent.next(), Move::Person(Person::Elsewhere(_))));
+    // The intent of a later round is refused: the operation is not ended.
+    let mut unkept = second(Vec::new());
+    unkept.story.unkept = Some("denied: no".to_owned());
+    assert!(!matches!(unkept.next(), Move::Unkept));
+}
+
+#[test]
+fn an_intent_of_a_host_whose_clock_is_ahead_is_nothing_to_wait_for() {
+    let open = Open {
+        operation: "another".to_owned(),
+        by: "bob@desk".to_owned(),
+        from: digest(&secret("old")),
+        first: at(900),
+        spelled: BTreeMap::new(),
+        answer: None,
+    };
+    let ahead = Facts { open: Some(open), ..facts("old", -500) };
+    assert!(matches!(ahead.next(), Move::Wait(until) if until <= at(102)));
+    assert!(matches!(ahead.begin(), Move::Begin(begun) if begun.doubt && begun.first == at(100)));
+}
+
+#[test]
+fn nothing_is_whole_where_no_instance_has_a_token() {
+    let gone = Facts { home: BTreeMap::new(), ..answered(("ours", 50)) };
+    assert!(!gone.holds(&gone.answered[0].1) && !gone.is_whole(&gone.answered[0].1));
+    assert!(matches!(gone.next(), Move::Person(Person::Refused)), "it is not put back");
+}
+
 proptest! {
     /// Nothing is sent before this operation has told home so.
     #[test]

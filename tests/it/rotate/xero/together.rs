@@ -154,6 +154,12 @@ fn only_what_is_about_to_end_or_old_enough_is_refreshed_where_that_is_asked_for(
     let _ = site.env.run("rotate --due --yes").success();
     assert_eq!(site.xero.count(local::TOKEN), 3);
     site.assert_good("kept alive", "1");
+    // Who never logged in is no reason for a bad night, but is one where he is asked for.
+    site.put("2", "client_id", local::CLIENT_ID);
+    for (words, code) in [("rotate --due --yes", 0), ("rotate xero --if-expiring 10m --yes", 0)] {
+        assert_eq!(site.env.run(words).code, Some(code), "{words}");
+    }
+    assert_eq!(site.env.run("rotate xero --yes").code, Some(8));
 }
 
 #[test]
