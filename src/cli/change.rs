@@ -52,7 +52,7 @@ impl Context {
         desired: &Desired,
         seen: Option<&Snapshot>,
     ) -> Result<Exit> {
-        super::operations::none_midway(self)?;
+        super::operations::none_midway_but(self, |one| super::rotate::has_no_part_in(self, one, desired))?;
         let stores = self.stores()?;
         let plan = self.plan_home(&stores, desired, seen)?;
         let exit = self.carry_out((command, None), &plan, &stores, async |journal, watch| {

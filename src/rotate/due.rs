@@ -74,6 +74,9 @@ pub fn renews(kind: &RotationKind, address: &Address) -> bool {
             let tokens = [&spec.refresh_token, &spec.access_token, &spec.token_expires_at];
             address.group == spec.group && tokens.contains(&&address.key)
         }
+        RotationKind::Postgres(spec) => {
+            [&spec.user, &spec.password].into_iter().chain(&spec.urls).any(|own| own == address)
+        }
         _ => renewed(kind, &Instances::new()).contains(address),
     }
 }

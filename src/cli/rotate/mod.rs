@@ -15,8 +15,10 @@ mod xero;
 use super::complete;
 use super::context::Context;
 use super::report::{Exit, Report, Stop};
+use crate::journal::Summary;
 use crate::manifest::{RotationKind, RotationSpec};
-use crate::name::Instance;
+use crate::name::{Address, Instance};
+use crate::plan::Desired;
 use crate::rotate;
 use crate::store::OperationId;
 use anyhow::Result;
@@ -122,6 +124,18 @@ pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_cha
         RotationKind::Postgres(postgres) => postgres::go_on(&story, postgres, (id, skip_changed)),
         RotationKind::Xero(spec) => xero::go_on(&story, spec, (id, skip_changed)),
     }
+}
+
+/// Whether an operation is of a rotation that has nothing to do with these addresses: what it waits for, an app's secret
+/// say, may have to be set before it can go on.
+pub(super) fn has_no_part_in(ctx: &Context, one: &Summary, desired: &Desired) -> bool {
+    let Some(name) = one.command.strip_prefix("rotate ") else { return false };
+    let name = name.split(['/', ' ']).next().unwrap_or_default();
+    let Ok(spec) = ctx.project().and_then(|project| Ok(project.manifest.rotation(name)?)) else {
+        return false;
+    };
+    let written = |address: &Address| one.targets.iter().any(|target| target.address == *address);
+    !desired.keys().any(|address| written(address) || rotate::renews(&spec.kind, address))
 }
 
 /// Refuses to undo what would bring back something that is not accepted any more.

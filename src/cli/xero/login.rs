@@ -10,7 +10,7 @@ use super::{Connection, browser, held};
 use crate::apply;
 use crate::authorise::{self, AuthoriseError};
 use crate::cli::context::{Context, random_bytes};
-use crate::cli::operations::{midway_by, none_midway};
+use crate::cli::operations::{midway_by, none_midway_but};
 use crate::cli::reading::Held;
 use crate::cli::report::{Exit, Stop};
 use crate::cli::ui::shown;
@@ -66,7 +66,8 @@ pub(super) fn run(ctx: &Context, args: &LoginArgs) -> Result<Exit> {
         ctx.ui.note(&format!("the login of {id} was not stored yet: going on with that one"));
         return finish(ctx, &connection, args.tenant.as_deref(), &id, false);
     }
-    none_midway(ctx)?;
+    // A rotation that waits for this login is not in its way: it finds the new pair, and takes it.
+    none_midway_but(ctx, |one| one.command.starts_with("rotate ") && one.total == 0)?;
     let held = held(ctx, connection.spec)?;
     let login = Login::of(ctx, &connection, &held, args)?;
     let command = format!("xero login {}", connection.shown());

@@ -124,6 +124,9 @@ fn what_somebody_put_into_a_copy_stops_it_before_that_copy_and_is_theirs() {
     assert_eq!(seen(&cloud, "shop-worker")["TOKEN"], "theirs");
     let again = env.run("rotate token --yes");
     assert_eq!(again.code, Some(7), "one that stopped is not begun again: {}", again.stderr);
+    // What it has no part in may have to be set right before it can go on.
+    env.run_with_stdin("set TOKEN --yes", "mine").failure(7);
+    env.run_with_stdin("set OTHER --yes", "canary-newer").success();
     env.run("undo --yes").success();
     assert_eq!(env.run("get TOKEN").success(), "canary-old");
     assert_eq!(seen(&cloud, "shop-web")["TOKEN"], "canary-old");
