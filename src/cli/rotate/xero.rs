@@ -350,7 +350,7 @@ impl<'a> Run<'a> {
                     ctx.ui.error(&report);
                     failed.push(self.name(login));
                     exits.push(report.exit);
-                    if matches!(report.exit, Exit::Busy | Exit::Interrupted) {
+                    if report.exit == Exit::Busy || ctx.interrupted.get() {
                         // It is the same for all of them.
                         break;
                     }
