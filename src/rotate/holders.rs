@@ -204,35 +204,30 @@ impl Holders<'_> {
             return Ok(true);
         }
         let home = self.held().await?;
-        let secret = self.manifest.key(address).is_some_and(|key| key.secret);
         let slot = self.manifest.refers_through(&self.spec.name, address, &home);
         let arn = slot.and_then(|slot| home.entries.get(&slot)?.arn.clone());
-        for (place, spec) in &self.copies {
-            if !spec.selection.takes(address) || !spec.refers_to(address, secret) {
-                continue;
-            }
-            let seen = self.stores[place].read(std::slice::from_ref(address)).await?;
-            let held = seen.entries.get(address).map(|entry| &entry.held);
-            if !matches!((held, &arn), (Some(Held::Reference(to)), Some(arn)) if to == arn) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let refers_there =
+            |held: &Option<Held>| matches!((held, &arn), (Some(Held::Reference(to)), Some(arn)) if to == arn);
+        Ok(self.deployed(address).await?.iter().all(|(_, held)| refers_there(held)))
     }
 
     /// A copy that is to refer to this address, and has its value still.
     pub async fn plain_in(&self, address: &Address) -> Result<Option<Place>, StoreError> {
+        let mut deployed = self.deployed(address).await?.into_iter();
+        Ok(deployed.find(|(_, held)| matches!(held, Some(Held::Value(_)))).map(|(place, _)| place))
+    }
+
+    /// What each copy that is to refer to this address has there.
+    async fn deployed(&self, address: &Address) -> Result<Vec<(Place, Option<Held>)>, StoreError> {
         let secret = self.manifest.key(address).is_some_and(|key| key.secret);
+        let mut deployed = Vec::new();
         for (place, spec) in &self.copies {
             if spec.selection.takes(address) && spec.refers_to(address, secret) {
-                let seen = self.stores[place].read(std::slice::from_ref(address)).await?;
-                let held = seen.entries.get(address).map(|entry| &entry.held);
-                if matches!(held, Some(Held::Value(_))) {
-                    return Ok(Some(place.clone()));
-                }
+                let mut seen = self.stores[place].read(std::slice::from_ref(address)).await?;
+                deployed.push((place.clone(), seen.entries.remove(address).map(|entry| entry.held)));
             }
         }
-        Ok(None)
+        Ok(deployed)
     }
 
     /// Brings home to this, stage by stage, and every copy that gets something of it after it, each in one update.

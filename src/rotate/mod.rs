@@ -194,7 +194,7 @@ pub async fn drive<R: Rotation>(
                 let home = home.map_err(|error| midway(operation, error))?;
                 chosen.facts.extend(left::marks(operation, &home, chosen.values.keys().cloned()));
                 if R::WHOLE {
-                    chosen.facts.insert(WHOLE.to_owned(), "yes".to_owned());
+                    chosen.facts.insert(apply::WHOLE.to_owned(), "yes".to_owned());
                 }
                 operation.keep_chosen(&chosen.values, &chosen.facts)?;
             }
@@ -242,9 +242,6 @@ fn give_up(operation: &mut Operation, error: Box<StoreError>) -> Result<ApplyErr
     operation.record(Line::Ended { ending: Ending::Nothing, reason })?;
     Ok(ApplyError::GivenUp { operation: operation.id().clone(), source: error })
 }
-
-/// The fact that an operation is taken back as a whole or not at all.
-const WHOLE: &str = apply::WHOLE;
 
 fn whole(operation: &Operation) -> StoreError {
     let message =

@@ -64,9 +64,7 @@ fn project() -> (Cloud, TestEnv) {
 
 fn person(cloud: &Cloud) -> TestEnv {
     let mut env = TestEnv::new();
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
     env
 }

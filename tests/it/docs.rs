@@ -78,9 +78,7 @@ fn on_aws(document: &str, env: &mut TestEnv) -> Option<Cloud> {
     if document == "docs/migrate-antenna.md" {
         cloud.world(|world| world.instance_policy = Some(Policy::none()));
     }
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
     copy_folder(env, &format!("examples/{name}"));
     if document.starts_with("docs/migrate") {

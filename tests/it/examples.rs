@@ -93,9 +93,7 @@ fn demo_identities_say_that_they_are_public() {
 fn deployed(env: &mut TestEnv, example: Example, realm: Realm) -> Cloud {
     let cloud = Cloud::of(realm);
     cloud.world(|world| world.beanstalk.add_example(example, jiff::Timestamp::now()));
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     cloud
 }
 

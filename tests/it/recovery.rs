@@ -98,9 +98,7 @@ fn on_aws(cloud: &Cloud) -> TestEnv {
         world.beanstalk.add(seed, jiff::Timestamp::now());
     });
     let mut env = project();
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
     let path = std::env::var("PATH").unwrap();
     env.set("PATH", format!("{}:{path}", provision::aws().parent().unwrap().display()));

@@ -7,7 +7,7 @@ use crate::manifest::XeroSpec;
 use crate::name::{Address, Instance, Key};
 use crate::secret::Secret;
 use crate::snapshot::{Snapshot, Version};
-use crate::xero::{Claims, Spelling};
+use crate::xero::{Claims, Parts, Spelling};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -78,15 +78,8 @@ pub(super) fn at(spec: &XeroSpec, instance: &Instance, key: &Key) -> Address {
 
 /// Every address that a rotation of these instances reads.
 pub fn addresses<'a>(spec: &XeroSpec, instances: impl IntoIterator<Item = &'a Instance>) -> Vec<Address> {
-    let keys = [
-        &spec.client_id,
-        &spec.client_secret,
-        &spec.refresh_token,
-        &spec.access_token,
-        &spec.token_expires_at,
-        &spec.tenant_id,
-    ];
-    instances.into_iter().flat_map(|instance| keys.map(|key| at(spec, instance, key))).collect()
+    let parts = |instance| Parts::of(spec, Some(instance)).all().map(Address::clone);
+    instances.into_iter().flat_map(parts).collect()
 }
 
 /// Instances by the login that they share: those with the same refresh token, or whose access tokens are one user's of one

@@ -19,7 +19,6 @@ mod told;
 pub use decide::Facts;
 pub use login::{Held, addresses, logins};
 pub use record::{Last, Open, Record};
-pub use told::UNUSED;
 
 use super::{Chosen, Holders, Publication, Rotation, Step};
 use crate::journal::{JournalError, Operation};

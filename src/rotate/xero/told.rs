@@ -4,11 +4,8 @@ use super::XeroLogin;
 use super::decide::Facts;
 use crate::name::Instance;
 use crate::store::{ErrorKind, StoreError};
-use crate::xero::{Again, Connection, GRACE, Person, RefreshToken, XeroError};
+use crate::xero::{Again, Connection, GRACE, Person, RefreshToken, UNUSED, XeroError};
 use jiff::{SignedDuration, Timestamp};
-
-/// How long a refresh token lives that nobody uses.
-pub const UNUSED: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// The time of day, as a person reads it on the same day.
 fn clock_time(at: Timestamp) -> String {

@@ -7,9 +7,7 @@ use crate::support::env::TestEnv;
 
 fn empty(cloud: &Cloud) -> TestEnv {
     let mut env = TestEnv::new();
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(cloud);
     env
 }
 

@@ -18,9 +18,7 @@ fn project_of(home: &str, rest: &str) -> (Cloud, TestEnv) {
          [environments.prod]\nhome = \"{home}\"\naccount = \"111122223333\"\nquota = {{ reads = 9000, writes = 9000 }}\n{rest}"
     );
     let mut env = TestEnv::new().with_manifest(&manifest);
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "1");
     env.run("init --yes").success();
     (cloud, env)

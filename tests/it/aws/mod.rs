@@ -62,9 +62,7 @@ pub(crate) fn project(secrets: &str) -> (Cloud, TestEnv) {
 /// Somebody with that project on a machine of their own.
 pub(crate) fn operator(cloud: &Cloud, secrets: &str) -> TestEnv {
     let mut env = TestEnv::new().with_manifest(&MANIFEST.replace("SECRETS", secrets));
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
     env.run("init --yes").success();
     env

@@ -31,9 +31,7 @@ keys.ADMIN_PASSWORD = { secret = true, optional = true }
 fn project(manifest: &str) -> (Cloud, TestEnv) {
     let cloud = Cloud::start();
     let mut env = TestEnv::new().with_manifest(manifest);
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     env.run("init --yes").success();
     let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
     let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();

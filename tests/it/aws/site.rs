@@ -160,9 +160,7 @@ impl Site {
         let manifest = manifest.replace("STAGING", staging).replace("HOME", kind.home);
         let manifest = manifest.replace("SECRETS", kind.secrets);
         let mut env = TestEnv::in_memory().with_manifest(&manifest);
-        for (name, value) in cloud.environment() {
-            env.set(name, value);
-        }
+        env.on(&cloud);
         env.set("STRONGROOM_POLL_INTERVAL_MS", "1");
         env.keep_identity(&identities);
         let site = Site { cloud, env, kind, revision_varies: false, identities: Arc::new(identities) };

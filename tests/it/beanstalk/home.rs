@@ -35,9 +35,7 @@ fn project() -> (Cloud, TestEnv) {
         seed(DOCKER).properties([("HOST", "old.example"), ("UNKNOWN", "u"), ("XERO_7_token", "canary-x")]);
     cloud.world(|world| world.beanstalk.add(seed, Timestamp::now()));
     let mut env = TestEnv::new().with_manifest(MANIFEST);
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
     env.run("init --yes").success();
     (cloud, env)

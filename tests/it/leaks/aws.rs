@@ -53,9 +53,7 @@ URL = {{ derive = "https://me:{{TOKEN}}@host.example/" }}
 "#,
         identities.recipients()[0]
     ));
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "1");
     env.set("RUST_LOG", "trace");
     env.set("RUST_BACKTRACE", "full");
@@ -226,9 +224,7 @@ fn a_project_that_is_made_from_aws_tells_no_value() {
     for home in ["ssm", "beanstalk"] {
         let (cloud, _) = project(home);
         let mut env = TestEnv::in_memory().with("RUST_LOG", "trace");
-        for (name, value) in cloud.environment() {
-            env.set(name, value);
-        }
+        env.on(&cloud);
         let from = if home == "ssm" { "--from-ssm /demo/prod" } else { "--from-beanstalk demo/demo-prod" };
         for rest in ["--dry-run", "--dry-run --json", ""] {
             let words = format!("-vv --yes --non-interactive init {from} {rest}");

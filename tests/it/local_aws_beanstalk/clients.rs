@@ -12,9 +12,7 @@ use serde_json::Value;
 
 fn env_of(cloud: &Cloud) -> TestEnv {
     let mut env = TestEnv::new();
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(cloud);
     env
 }
 

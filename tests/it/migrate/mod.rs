@@ -77,9 +77,7 @@ impl Site {
         let manifest = MANIFEST.replace("RECIPIENT", &identities.recipients()[0].to_string());
         let mut env = TestEnv::new().with_manifest(&manifest).with_file("docker-compose.yml", COMPOSE);
         env.keep_identity(&identities);
-        for (name, value) in cloud.environment() {
-            env.set(name, value);
-        }
+        env.on(&cloud);
         env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
         Site { cloud, env }
     }

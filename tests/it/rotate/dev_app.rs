@@ -40,9 +40,7 @@ impl DevApp {
         let cloud = Cloud::start();
         cloud.world(|world| world.beanstalk.add_example(Example::DevApp, jiff::Timestamp::now()));
         let mut env = crate::examples::copy("dev-app");
-        for (name, value) in cloud.environment() {
-            env.set(name, value);
-        }
+        env.on(&cloud);
         env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
         env.set("STRONGROOM_YES", "1");
         let text = env.read("strongroom.toml").replace("\"reference\"", &format!("\"{secrets}\""));

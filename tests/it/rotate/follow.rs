@@ -51,9 +51,7 @@ fn what_aws_rotates_is_brought_along_and_nothing_is_done_where_it_was() {
         world.beanstalk.add(Seed::new("shop", "shop-web", crate::aws::DOCKER), jiff::Timestamp::now());
     });
     let mut env = TestEnv::new();
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
     let create = "secretsmanager create-secret --name rds-managed";
     let arn = rds(&env, create, r#"{"username": "master", "password": "canary-1", "port": 5432}"#);
@@ -100,9 +98,7 @@ fn what_aws_rotates_is_brought_along_and_nothing_is_done_where_it_was() {
 fn a_secret_that_is_not_there_or_lacks_a_member_changes_nothing_and_says_so() {
     let cloud = Cloud::start();
     let mut env = TestEnv::new();
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     let text = MANIFEST.replace("[environments.prod.copies.web]", "[environments.prod.copies.web] # none\n");
     let text = text.split("[environments.prod.copies.web]").next().unwrap().to_owned()
         + text.split("secrets = \"reference\"").last().unwrap();

@@ -55,9 +55,7 @@ fn site(home: &str, secrets: &str) -> (Cloud, TestEnv) {
         }
     });
     let mut env = TestEnv::new().with_manifest(&MANIFEST.replace("HOME", home).replace("SECRETS", secrets));
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
     env.run("init --yes").success();
     env.run_with_stdin("set TOKEN --yes", "canary-old").success();

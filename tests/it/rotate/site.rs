@@ -38,9 +38,7 @@ impl Site {
             }
         });
         let mut env = TestEnv::in_memory().with_manifest(manifest);
-        for (name, value) in cloud.environment() {
-            env.set(name, value);
-        }
+        env.on(&cloud);
         env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
         env.run("init --yes").success();
         Site { cloud, env }

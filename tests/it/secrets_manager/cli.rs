@@ -38,9 +38,7 @@ fn project() -> (Cloud, TestEnv) {
     let cloud = Cloud::start();
     cloud.world(|world| world.beanstalk.add(Seed::new("shop", "shop-prod", DOCKER), jiff::Timestamp::now()));
     let mut env = TestEnv::new().with_manifest(MANIFEST);
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "5");
     env.run("init --yes").success();
     (cloud, env)

@@ -26,9 +26,7 @@ keys.token = { secret = true, optional = true }
 fn project() -> (Cloud, TestEnv) {
     let cloud = Cloud::start();
     let mut env = TestEnv::new().with_manifest(MANIFEST);
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     env.run("init --yes").success();
     (cloud, env)
 }

@@ -3,6 +3,7 @@
 //! Nothing of the machine's settings reaches the binary, and nothing outside of the folder is written. Output is kept
 //! with the folder's path replaced, so that it can be compared with text.
 
+use crate::support::cloud::Cloud;
 use nix::sys::wait::WaitStatus;
 use rexpect::session::PtySession;
 use std::collections::BTreeMap;
@@ -70,6 +71,13 @@ impl TestEnv {
     /// With a manifest.
     pub(crate) fn with_manifest(self, text: &str) -> TestEnv {
         self.with_file("strongroom.toml", text)
+    }
+
+    /// Points the AWS clients of everything that runs in it to a local AWS.
+    pub(crate) fn on(&mut self, cloud: &Cloud) {
+        for (name, value) in cloud.environment() {
+            self.set(name, value);
+        }
     }
 
     /// Sets a variable for the runs that follow.

@@ -57,9 +57,7 @@ fn site_of(token_url: &str, api_url: &str) -> (TestEnv, Cloud) {
     let cloud = Cloud::start();
     let manifest = MANIFEST.replace("TOKEN\"", &format!("{token_url}\"")).replace("API", api_url);
     let mut env = TestEnv::new().with_manifest(&manifest).with("XERO_LEASE", LEASE);
-    for (name, value) in cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&cloud);
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/xero.md")).unwrap();
     let mut programs = 0;
     for block in page.split("```python\n# ").skip(1) {

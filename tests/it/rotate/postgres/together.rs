@@ -15,9 +15,7 @@ use std::time::Duration;
 /// Another host that works on the same project.
 fn colleague(site: &Site) -> TestEnv {
     let mut env = TestEnv::new().with_manifest(&site.env.read("strongroom.toml"));
-    for (name, value) in site.cloud.environment() {
-        env.set(name, value);
-    }
+    env.on(&site.cloud);
     env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
     env.set("STRONGROOM_YES", "1");
     env.run("init").success();

@@ -87,9 +87,7 @@ impl Site {
         let text = MANIFEST.replace("HOME", kind.home).replace("SECRETS", kind.secrets);
         let text = text.replace("STRATEGY", kind.strategy).replace("NUMBER", &port.to_string());
         let mut env = TestEnv::new().with_manifest(&text);
-        for (name, value) in cloud.environment() {
-            env.set(name, value);
-        }
+        env.on(&cloud);
         env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
         env.set("STRONGROOM_YES", "1");
         env.run("init").success();

@@ -91,9 +91,7 @@ impl Site {
             .replace("TOKEN", &xero.url(local::TOKEN))
             .replace("API", &xero.url(""));
         let mut env = TestEnv::in_memory().with_manifest(&manifest);
-        for (name, value) in cloud.environment() {
-            env.set(name, value);
-        }
+        env.on(&cloud);
         env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
         env.keep_identity(&identities);
         Site { xero, cloud, env, home, identities }
