@@ -16,7 +16,7 @@ fn a_set_of_a_new_key_survives() {
 #[test]
 fn a_set_of_a_key_with_a_follower_survives_and_so_do_its_resume_and_its_undo() {
     let set = |kind| story(kind, "--yes set RDS_PASSWORD", "canary-new").deeply();
-    survive(&BOTH.map(set), 110, 220);
+    survive(&BOTH.map(set), 110, 200);
 }
 
 #[test]
