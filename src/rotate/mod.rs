@@ -8,6 +8,7 @@
 //!
 //! It never asks, shows or takes a lease.
 
+mod along;
 mod command;
 mod django;
 mod due;
@@ -105,7 +106,8 @@ pub trait Rotation: Sync {
     /// What can be done to the target. Its text names it in the journal: small letters, digits and `-`.
     type Effect: fmt::Display + Send + Sync;
 
-    /// Whether what somebody else put in the place of ours meanwhile is as good as ours, and no conflict.
+    /// Whether what somebody else put in the place of ours in home meanwhile is as good as ours, and no conflict. Its probe
+    /// looks at home alone: copies are brought along at the end.
     const ADOPTS: bool = false;
 
     /// Whether an operation that is gone on with is looked at before what it had planned is written: where somebody may have
@@ -216,7 +218,12 @@ pub async fn drive<R: Rotation>(
                 operation.record(Line::Soaking { until })?;
                 return Ok(apply::paused(operation, holders.left.all(), until));
             }
-            Step::Done => return apply::finish_leaving(operation, holders.left.all()),
+            Step::Done => {
+                if R::ADOPTS {
+                    holders.bring_along(operation, watch).await?;
+                }
+                return apply::finish_leaving(operation, holders.left.all());
+            }
             Step::Person(error) => return Err(midway(operation, *error)),
             Step::GiveUp(error) => return Err(give_up(operation, error)?),
         }
