@@ -65,6 +65,8 @@ struct Row {
     by: Option<String>,
     refresh_ends: Option<String>,
     refresh_left: Option<i64>,
+    /// When Xero refused the refresh token that home holds.
+    refused: Option<String>,
     missing: Vec<String>,
     problems: Vec<String>,
 }
@@ -202,6 +204,19 @@ impl Row {
                 moment(open.first)
             )
         });
+        let token = held.snapshot.value(&parts.refresh_token);
+        let refusal = record.zip(token).and_then(|(record, token)| record.refusal(token));
+        let refused = refusal.and_then(|refusal| Timestamp::from_second(refusal.at).ok()).map(moment);
+        let said = refusal.zip(refused.as_ref()).map(|(refusal, at)| {
+            format!(
+                "Xero refused its refresh token, sent by {} on {at}: `strongroom xero login {word}`",
+                refusal.by
+            )
+        });
+        // Of what is refused nothing is left, however new it is.
+        let counts =
+            |one: &&Problem| refusal.is_none() || !matches!(one, Problem::Ended | Problem::EndsSoon { .. });
+        let others = standing.problems.iter().filter(counts).map(|problem| told(problem, connection, &word));
         Ok(Row {
             rotation: connection.rotation.name.clone(),
             connection: connection.shown(),
@@ -214,20 +229,22 @@ impl Row {
             refresh_ends: refresh_ends.map(moment),
             refresh_left: left(refresh_ends),
             missing: standing.missing.iter().map(ToString::to_string).collect(),
-            problems: open
-                .into_iter()
-                .chain(standing.problems.iter().map(|problem| told(problem, connection, &word)))
-                .collect(),
+            problems: said.into_iter().chain(open).chain(others).collect(),
+            refused,
         })
     }
 
     fn cells(&self, drawn: bool, by: bool) -> Vec<Cell> {
         let tenant = self.tenant_name.as_deref().or(self.tenant.as_deref()).unwrap_or_default();
         let access = life(self.access_left, ACCESS, drawn);
-        let refresh = life(self.refresh_left, UNUSED, drawn);
+        let refresh = match self.refused {
+            Some(_) => "refused".to_owned(),
+            None => life(self.refresh_left, UNUSED, drawn),
+        };
         // A token that ended is what it does every half hour.
         let quiet = if self.access_left.is_some_and(|left| left > 0) { Tone::Good } else { Tone::Faint };
         let tone = match self.refresh_left {
+            _ if self.refused.is_some() => Tone::Bad,
             Some(left) if left <= 0 => Tone::Bad,
             Some(left) if left <= 15 * 86_400 => Tone::Notable,
             _ => Tone::Good,

@@ -4,14 +4,14 @@
 
 use super::begun::Begun;
 use super::login::{Held, addresses, app, at};
-use super::record::{Last, Open, Record, Shelf, digest};
-use super::story::{DONE, TRY, written};
+use super::record::{Last, Open, Record, Refused, Shelf, digest};
+use super::story::{DONE, Story, TRY, written};
 use super::{Word, XeroLogin, damaged, token, told};
 use crate::apply::{MintError, mint};
 use crate::journal::{Answer, Operation};
 use crate::secret::Secret;
 use crate::store::{ErrorKind, Store, StoreError};
-use crate::xero::{Client, Grant, Tokens, XeroError};
+use crate::xero::{Client, Grant, RefreshToken, Tokens, XeroError};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::atomic::Ordering;
 
@@ -37,7 +37,7 @@ impl XeroLogin<'_> {
             spelled: spelled.collect(),
             answer: None,
         };
-        match shelf.write(operation.id(), &Record { open: Some(open), last: before.last }).await {
+        match shelf.write(operation.id(), &Record { open: Some(open), ..before }).await {
             Ok(()) => Ok(DONE.to_owned()),
             // With nothing sent yet there is nothing to go on with. Once a token was sent, there is.
             Err(error) if round == 1 && !begun.doubt => Ok(told::refused_by_home(&error)),
@@ -103,10 +103,13 @@ impl XeroLogin<'_> {
         store: &dyn Store,
     ) -> Result<bool, StoreError> {
         let Some(shelf) = self.shelf(store) else { return Ok(false) };
-        let Record { open, last } = shelf.read().await?;
+        let mut record = shelf.read().await?;
+        record.open = record.open.and_then(|open| open.with(answer));
         // Longer than home takes, or no text: then this host alone has it.
-        let Some(open) = open.and_then(|open| open.with(answer)) else { return Ok(false) };
-        shelf.write(operation.id(), &Record { open: Some(open), last }).await.map(|()| true)
+        if record.open.is_none() {
+            return Ok(false);
+        }
+        shelf.write(operation.id(), &record).await.map(|()| true)
     }
 
     /// Puts the new refresh token in the place of the old one, where nothing else keeps it.
@@ -165,12 +168,26 @@ impl XeroLogin<'_> {
         let at = operation.now().as_second();
         let organisations = self.known.lock().expect("no code panics while it holds the lock").clone();
         let last = refreshed.then(|| Last { at, by: self.by.clone(), organisations });
-        let record = Record { open: None, last: last.or(before.last) };
+        let refused = if refreshed { None } else { self.refused(operation)?.or(before.refused) };
+        let record = Record { open: None, last: last.or(before.last), refused };
         match shelf.write(operation.id(), &record).await {
             Ok(()) => Ok(DONE.to_owned()),
             // It is about tokens that home holds no more, and so about nothing.
             Err(error) => Ok(format!("home still says that it goes on: {error}")),
         }
+    }
+
+    /// What Xero refused in this operation.
+    fn refused(&self, operation: &Operation) -> Result<Option<Refused>, StoreError> {
+        let story = Story::of(operation.acted());
+        let begun = super::begun(operation, story.rounds.len())?;
+        let asks =
+            begun.iter().zip(&story.rounds).filter_map(|(begun, round)| Some((begun, round.asks.last()?)));
+        let refused: Vec<_> =
+            asks.filter(|(_, ask)| !ask.answered && ask.token == RefreshToken::Refused).collect();
+        let of = refused.iter().map(|(begun, _)| digest(&begun.token)).collect();
+        let at = refused.last().map(|(_, ask)| ask.at.as_second());
+        Ok(at.map(|at| Refused { at, by: self.by.clone(), of }))
     }
 
     fn failed(&self, error: &XeroError, number: usize, now: Timestamp) -> String {

@@ -18,7 +18,7 @@ mod told;
 
 pub use decide::Facts;
 pub use login::{Held, addresses, logins};
-pub use record::{Last, Open, Record};
+pub use record::{Last, Open, Record, Refused};
 
 use super::{Chosen, Holders, Publication, Rotation, Step};
 use crate::journal::{JournalError, Operation};

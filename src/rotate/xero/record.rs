@@ -30,6 +30,8 @@ pub struct Record {
     pub open: Option<Open>,
     /// The last one that was finished.
     pub last: Option<Last>,
+    /// The last one that Xero refused, until there is one that it does not.
+    pub refused: Option<Refused>,
 }
 
 /// A refresh that is under way.
@@ -61,11 +63,24 @@ pub struct Last {
     pub organisations: BTreeMap<String, String>,
 }
 
+/// A refresh that Xero refused: nobody gets any further with these tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// When, in seconds since 1970.
+    pub at: i64,
+    /// Who asked: `alice@laptop`.
+    pub by: String,
+    /// Hashes of the refresh tokens.
+    pub of: Vec<String>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Wire<T> {
     strongroom: String,
     open: Option<WireOpen<T>>,
     last: Option<Last>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<Refused>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,7 +124,12 @@ impl Record {
                 answer: open.answer.and_then(secret),
             })
         };
-        Record { open: wire.open.and_then(open), last: wire.last }
+        Record { open: wire.open.and_then(open), last: wire.last, refused: wire.refused }
+    }
+
+    /// Xero's refusal of a refresh token, where it is the one that was refused.
+    pub fn refusal(&self, token: &Secret) -> Option<&Refused> {
+        self.refused.as_ref().filter(|refused| refused.of.contains(&digest(token)))
     }
 
     fn text(&self) -> Secret {
@@ -122,7 +142,8 @@ impl Record {
             answer: open.answer.as_ref().map(Secret::expose),
         });
         let length = self.open.as_ref().and_then(|open| open.answer.as_ref()).map_or(0, Secret::len);
-        let wire = Wire { strongroom: FORMAT.to_owned(), open, last: self.last.clone() };
+        let (last, refused) = (self.last.clone(), self.refused.clone());
+        let wire = Wire { strongroom: FORMAT.to_owned(), open, last, refused };
         let mut bytes = Zeroizing::new(Vec::with_capacity(2 * length + 16 * 1024));
         serde_json::to_writer(&mut *bytes, &wire).expect("texts and numbers always serialise");
         Secret::from_bytes(std::mem::take(&mut *bytes)).expect("JSON is text without NUL")
@@ -221,13 +242,17 @@ mod tests {
         };
         let open = open.with(&Answer::new(b"strongroom/answer 1\n\n{\"canary\":\"\\\"\"}".to_vec())).unwrap();
         let last = Last { at: 7, by: "bob@desk".to_owned(), organisations: BTreeMap::new() };
-        let record = Record { open: Some(open), last: Some(last.clone()) };
+        let refused = Refused { at: 7, by: "bob@desk".to_owned(), of: vec![digest(&secret("canary-old"))] };
+        let record = Record { open: Some(open), last: Some(last.clone()), refused: Some(refused) };
         assert!(!format!("{record:?}").contains("canary"));
         let read = Record::read(&record.text());
         assert_eq!(read.last, Some(last));
+        assert!(read.refusal(&secret("canary-old")).is_some() && read.refusal(&secret("another")).is_none());
         let read = read.open.unwrap();
         assert_eq!(read.answer().unwrap().expose(), b"strongroom/answer 1\n\n{\"canary\":\"\\\"\"}");
         assert_eq!(read.from, digest(&secret("canary-old")));
+        let before = r#"{"strongroom":"strongroom/xero 1","open":null,"last":{"at":7,"by":"bob@desk"}}"#;
+        assert_eq!(Record::read(&secret(before)).last.map(|last| last.at), Some(7), "of an earlier version");
         for odd in ["", "{}", "null", r#"{"strongroom":"strongroom/xero 2","open":null,"last":null}"#] {
             let read = Record::read(&secret(odd));
             assert!(read.open.is_none() && read.last.is_none(), "{odd}");

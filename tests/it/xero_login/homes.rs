@@ -121,6 +121,22 @@ fn a_connection_that_xero_refuses_is_authorised_again_and_then_rotates() {
         site.local.world(|world| world.disconnect(local::CLIENT_ID, "demo"));
         let said = site.env.run("--yes rotate xero/1").failure(8);
         assert!(said.contains("strongroom -e local xero login 1"), "{said}");
+        if home == "ssm" {
+            // Nobody who looks later has to try it: home tells.
+            let status = site.env.run("xero status --check");
+            assert_eq!(status.code, Some(3), "{}", status.stderr);
+            assert!(
+                status.stdout.contains("refused") && !status.stdout.contains("59 d"),
+                "{}",
+                status.stdout
+            );
+            let told = "Xero refused its refresh token, sent by ";
+            assert!(status.stderr.contains(told), "{}", status.stderr);
+            assert!(status.stderr.contains("`strongroom xero login xero/1`"), "{}", status.stderr);
+            let status: serde_json::Value =
+                serde_json::from_str(&site.env.run("xero status --json").success()).unwrap();
+            assert!(status["connections"][0]["refused"].as_str().unwrap().ends_with('Z'), "{status}");
+        }
         site.local.login("demo", &[]);
         let tenant = site.get("xero/1/tenant_id");
         site.local.world(|world| {
