@@ -84,6 +84,13 @@ pub enum LoginError {
     Twice(&'static str),
 }
 
+impl LoginError {
+    /// Whether it is the answer to this login all the same: only who has its state says so.
+    pub fn is_of_this_login(&self) -> bool {
+        matches!(self, LoginError::Denied | LoginError::Refused(_))
+    }
+}
+
 /// OAuth's and OpenID's reasons, which are quoted; others might repeat anything.
 const REASONS: &[&str] = &[
     "invalid_request",

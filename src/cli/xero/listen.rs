@@ -1,10 +1,12 @@
 //! The one request that a browser brings back from Xero.
 //!
-//! Owns a listener on this machine's loopback addresses, its small page, and when it ends: with the first request for the
-//! path that was registered, or when nobody came in time. Other requests are turned away and end nothing, and a connection
-//! on which nothing is said, as browsers open them in advance, keeps nobody waiting. What the address holds is not shown.
+//! Owns a listener on this machine's loopback addresses, its small page, and when it ends: with the answer to this login, be
+//! it a refusal, or when nobody came in time. Other requests are turned away and end nothing: other paths, an address of
+//! another login or of none. A connection on which nothing is said, as browsers open them in advance, keeps nobody waiting.
+//! What the address holds is not shown.
 
 use crate::cli::report::{Exit, Stop};
+use crate::xero::LoginError;
 use anyhow::Result;
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::io;
@@ -70,36 +72,41 @@ impl Listener {
         Ok(Listener { listeners, path: redirect.path.clone() })
     }
 
-    /// Waits for the browser, answers it with a page that tells what `judge` made of its address, and gives that.
+    /// Waits for the browser, answers it with a page that tells what `judge` made of its address, and gives that. Of a
+    /// request that is not of this login `tell` hears, and it is waited on.
     pub(super) async fn answer<T>(
         self,
         patience: Duration,
-        judge: impl Fn(&str) -> std::result::Result<T, String>,
+        judge: impl Fn(&str) -> std::result::Result<T, LoginError>,
+        tell: impl Fn(LoginError),
     ) -> Result<T> {
-        let waited = tokio::time::timeout(patience, self.first()).await;
-        let Ok((stream, address)) = waited else {
+        let waited = tokio::time::timeout(patience, self.first(&judge, &tell)).await;
+        let Ok((stream, judged)) = waited else {
             let message = format!("nobody came back from Xero within {} seconds", patience.as_secs());
             return Err(Stop::new(Exit::Person, message)
                 .hint("run it again and log in; `--timeout SECONDS` waits longer")
                 .hint("where the browser runs on another machine: `--paste`")
                 .into());
         };
-        let judged = judge(&address);
-        let page = match &judged {
-            Ok(_) => page("200 OK", "Logged in. You can close this page; the terminal goes on."),
-            Err(why) => page("400 Bad Request", &format!("Not logged in: {why}.")),
-        };
-        // Whoever closes the page early has logged in all the same.
-        let _ = tokio::time::timeout(Duration::from_secs(5), write(&stream, page.as_bytes())).await;
-        judged.map_err(|why| Stop::new(Exit::Person, why).into())
+        match &judged {
+            Ok(_) => {
+                show(&stream, "200 OK", "Logged in. You can close this page; the terminal goes on.").await;
+            }
+            Err(why) => show(&stream, "400 Bad Request", &format!("Not logged in: {why}.")).await,
+        }
+        judged.map_err(|why| Stop::new(Exit::Person, why.to_string()).into())
     }
 
-    /// The first request for the path. Connections are read beside each other.
-    async fn first(&self) -> (TcpStream, Zeroizing<String>) {
+    /// The first request that is of this login. Connections are read beside each other.
+    async fn first<T>(
+        &self,
+        judge: &impl Fn(&str) -> std::result::Result<T, LoginError>,
+        tell: &impl Fn(LoginError),
+    ) -> (TcpStream, std::result::Result<T, LoginError>) {
         let mut open = FuturesUnordered::new();
         loop {
             tokio::select! {
-                stream = self.accept() => open.push(self.read(stream)),
+                stream = self.accept() => open.push(self.read(stream, judge, tell)),
                 Some(found) = open.next(), if !open.is_empty() => {
                     if let Some(found) = found {
                         return found;
@@ -121,16 +128,33 @@ impl Listener {
         }
     }
 
-    /// The target of a request, where it is for the path; everything else is turned away.
-    async fn read(&self, stream: TcpStream) -> Option<(TcpStream, Zeroizing<String>)> {
+    /// What a request comes to, where it is of this login; everything else is turned away.
+    async fn read<T>(
+        &self,
+        stream: TcpStream,
+        judge: &impl Fn(&str) -> std::result::Result<T, LoginError>,
+        tell: &impl Fn(LoginError),
+    ) -> Option<(TcpStream, std::result::Result<T, LoginError>)> {
         let request = request(&stream).await.ok()?;
-        let target = target(&request, &self.path).map(|target| Zeroizing::new(target.to_owned()));
-        if target.is_none() {
-            let page = page("404 Not Found", "There is nothing here.");
-            let _ = tokio::time::timeout(Duration::from_secs(5), write(&stream, page.as_bytes())).await;
+        let Some(target) = target(&request, &self.path) else {
+            show(&stream, "404 Not Found", "There is nothing here.").await;
+            return None;
+        };
+        match judge(target) {
+            Err(why) if !why.is_of_this_login() => {
+                tell(why);
+                show(&stream, "400 Bad Request", "Not logged in: this is not the login that is waited for.")
+                    .await;
+                None
+            }
+            judged => Some((stream, judged)),
         }
-        Some((stream, target?))
     }
+}
+
+/// Answers with a page. Whoever closes it early has been here all the same.
+async fn show(stream: &TcpStream, status: &str, text: &str) {
+    let _ = tokio::time::timeout(Duration::from_secs(5), write(stream, page(status, text).as_bytes())).await;
 }
 
 fn is_taken(error: &io::Error) -> bool {

@@ -19,7 +19,7 @@ use crate::manifest::Missing;
 use crate::name::Address;
 use crate::secret::Secret;
 use crate::store::OperationId;
-use crate::xero::{Claims, Client, Grant, Parts, Pkce, XeroError, authorize_address, redirected};
+use crate::xero::{Claims, Client, Grant, LoginError, Parts, Pkce, XeroError, authorize_address, redirected};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -217,11 +217,13 @@ impl Login {
             true => ctx.ui.document("xero-authorize", &Authorize { address: &address })?,
             false => ctx.ui.text(&address)?,
         }
-        let judge = |back: &str| redirected(back, pkce).map_err(|error| error.to_string());
+        let judge = |back: &str| redirected(back, pkce);
         let Some(listener) = listener else {
             let back = pasted(ctx)?;
             return judge(&back).map_err(|why| {
-                Stop::new(Exit::Person, why).hint("run it again and log in; nothing was changed").into()
+                Stop::new(Exit::Person, why.to_string())
+                    .hint("run it again and log in; nothing was changed")
+                    .into()
             });
         };
         let wanted = ctx.ui.can_ask() || browser::is_named();
@@ -229,7 +231,14 @@ impl Login {
             true => ctx.ui.note("the browser opens; if not, open that address in one on this machine"),
             false => ctx.ui.note("open that address in a browser on this machine, or use `--paste`"),
         }
-        ctx.wait_for(listener.answer(Duration::from_secs(args.timeout), judge))
+        let tell = |why: LoginError| {
+            let what = match why {
+                LoginError::OtherLogin => "with the state of another login",
+                _ => "without a code",
+            };
+            ctx.ui.warning(&format!("somebody came to {} {what}: turned away", shown(&self.redirect)));
+        };
+        ctx.wait_for(listener.answer(Duration::from_secs(args.timeout), judge, tell))
     }
 }
 

@@ -1,13 +1,14 @@
 //! Logins that go wrong: each is told, leaves home as it was, and stands in nobody's way; and what is sealed is stored by
 //! whoever goes on.
 
-use super::{Site, browse, logged_in, paste};
+use super::{Site, browse, get, logged_in, paste, with_person};
 use crate::support::env::STRONGROOM;
 use crate::support::tree::Tree;
 use crate::support::xero::{self as local, Effect, When};
 use jiff::SignedDuration;
 use rustix::process::{Pid, Signal, kill_process};
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, OnceLock};
 
 /// Kills the process that is known by then.
@@ -17,6 +18,42 @@ fn killer(id: &Arc<OnceLock<u32>>) -> local::faults::Callback {
         let pid = i32::try_from(*id.wait()).ok().and_then(Pid::from_raw).unwrap();
         let _ = kill_process(pid, Signal::KILL);
     })
+}
+
+/// Whatever else a browser, a scanner or a page of a stranger asks for, the login goes on until its own answer comes.
+#[test]
+fn only_the_answer_to_this_login_ends_it() {
+    let site = Site::with_vault().with_app("1");
+    site.local.login("demo", &["Acme Ltd"]);
+    let (output, pages) = with_person(&site, "1 --timeout 60", |address, _| {
+        let back = logged_in(address, "&user=demo");
+        let state = back.split("state=").nth(1).unwrap().split('&').next().unwrap();
+        let others = [
+            "/favicon.ico".to_owned(),
+            "/".to_owned(),
+            "/callback".to_owned(),
+            "/callback?code=canary-stolen".to_owned(),
+            "/callback?code=canary-stolen&state=x".to_owned(),
+            "/callback?error=access_denied&state=x".to_owned(),
+            format!("/callback?state={state}&state={state}&code=canary-stolen"),
+            format!("/callback?state={state}"),
+        ];
+        let base = site.redirect.trim_end_matches("/callback");
+        let host = base.trim_start_matches("http://");
+        let mut noise = TcpStream::connect(host).unwrap();
+        noise.write_all(b"\x16\x03\x01 not HTTP\r\n\r\n").unwrap();
+        drop(noise);
+        let pages = others.map(|path| get(&format!("{base}{path}")).1);
+        (pages, get(&back).1)
+    });
+    let (turned_away, page) = pages;
+    assert!(turned_away.iter().take(2).all(|page| page.contains("nothing here")), "{turned_away:?}");
+    assert!(turned_away.iter().skip(2).all(|page| page.contains("not the login")), "{turned_away:?}");
+    assert!(page.contains("Logged in. You can close"), "{page}");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("with the state of another login: turned away"), "{}", output.stderr);
+    assert!(!output.stderr.contains("canary"), "{}", output.stderr);
+    assert_eq!(site.get("xero/1/refresh_token"), site.local.newest("demo").unwrap());
 }
 
 /// Home as it was, and nothing open.
