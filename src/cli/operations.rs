@@ -338,10 +338,13 @@ pub(super) fn midway_by(ctx: &Context, goes_on: &str) -> Result<Option<Operation
     Ok(newest(ctx, &ctx.journal()?, of_it)?.map(|one| one.id))
 }
 
-/// Those that stopped midway and are meant, the newest last.
+/// Those of this project's places that stopped midway and are meant, the newest last.
 pub(super) fn all_midway(ctx: &Context, meant: impl Fn(&Summary) -> bool) -> Result<Vec<Summary>> {
-    let all = ctx.journal()?.list()?;
-    Ok(all.into_iter().filter(|one| is_unfinished(one) && meant(one)).collect())
+    let journal = ctx.journal()?;
+    let found = those_here(ctx, &journal, |one| is_unfinished(one) && meant(one))?;
+    let mut found: Vec<Summary> = found.collect::<Result<_>>()?;
+    found.reverse();
+    Ok(found)
 }
 
 fn is_unfinished(summary: &Summary) -> bool {
@@ -353,18 +356,25 @@ fn can_be_undone(summary: &Summary) -> bool {
     stands && summary.touched && summary.undoes.is_none()
 }
 
-/// The newest operation of those that could be meant: one of another checkout's vault, which shares the project's name,
-/// is not.
+/// The newest operation of those that could be meant.
 fn newest(ctx: &Context, journal: &Journal, meant: impl Fn(&Summary) -> bool) -> Result<Option<Summary>> {
-    let mut listed = journal.list()?.into_iter().rev().filter(|summary| meant(summary)).peekable();
+    those_here(ctx, journal, meant)?.next().transpose()
+}
+
+/// The operations that could be meant, the newest first: one of another checkout's vault, which shares the project's name,
+/// is not.
+fn those_here<'a>(
+    ctx: &'a Context,
+    journal: &'a Journal,
+    meant: impl Fn(&Summary) -> bool,
+) -> Result<impl Iterator<Item = Result<Summary>> + 'a> {
+    let all: Vec<Summary> = journal.list()?.into_iter().rev().filter(meant).collect();
     // Mostly there is none, and then no place is opened to ask where it is.
-    let here = if listed.peek().is_some() { ctx.locations()? } else { Vec::new() };
-    for summary in listed {
-        if is_here(ctx, journal, &summary, &here)? {
-            return Ok(Some(summary));
-        }
-    }
-    Ok(None)
+    let here = if all.is_empty() { Vec::new() } else { ctx.locations()? };
+    let found = move |summary: Summary| {
+        is_here(ctx, journal, &summary, &here).map(|is| is.then_some(summary)).transpose()
+    };
+    Ok(all.into_iter().filter_map(found))
 }
 
 /// The environment as an operation knew it, where it leaves another manifest behind than the one that it found.
@@ -374,7 +384,9 @@ fn as_of(ctx: &Context, journal: &Journal, summary: &Summary) -> Result<Option<C
 
 /// Whether all that an operation changes is at the places of this project: those of `here`, or those of its own manifest.
 fn is_here(ctx: &Context, journal: &Journal, summary: &Summary, here: &[String]) -> Result<bool> {
-    let within = |here: &[String]| summary.targets.iter().all(|target| here.contains(&target.location));
+    let locations: Vec<&String> =
+        summary.targets.iter().map(|target| &target.location).chain(&summary.home).collect();
+    let within = |here: &[String]| locations.iter().all(|location| here.contains(location));
     match as_of(ctx, journal, summary)? {
         Some(then) => Ok(within(&then.locations()?)),
         None => Ok(within(here)),

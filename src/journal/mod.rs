@@ -39,6 +39,9 @@ use std::sync::Arc;
 /// How many finished operations are kept for `undo`; older ones are removed when a new one begins.
 pub const KEPT: usize = 200;
 
+/// The fact of an operation, settled with its chosen values, that tells which place of the world home is.
+pub const HOME: &str = "home";
+
 /// What a program takes from outside of itself, given once by whoever runs it.
 #[derive(Debug, Clone, Copy)]
 pub struct Outside {
@@ -129,6 +132,8 @@ pub struct Summary {
     pub goes_on: Option<String>,
     /// Each address that it was to change.
     pub targets: Vec<Target>,
+    /// Which place of the world home is, where that was written down before anything was to be changed.
+    pub home: Option<String>,
     /// How many writes are in force.
     pub done: usize,
     /// How many writes are planned.
@@ -332,6 +337,7 @@ impl Journal {
             undoes: undoes.clone(),
             goes_on: goes_on.clone(),
             targets: progress.writes.iter().flat_map(PlannedWrite::targets).collect(),
+            home: progress.facts.get(HOME).cloned(),
             done: progress.settled(),
             total: progress.writes.len(),
             touched: progress.touched(),
@@ -417,6 +423,7 @@ fn damaged(id: &OperationId, reason: String) -> Summary {
         undoes: None,
         goes_on: None,
         targets: Vec::new(),
+        home: None,
         done: 0,
         total: 0,
         touched: false,

@@ -30,7 +30,7 @@ pub use programs::Programs;
 pub use random::Random;
 
 use crate::apply::{self, ApplyError, Done, Event, Watch};
-use crate::journal::{Ending, JournalError, Operation, Step as Line};
+use crate::journal::{Ending, HOME, JournalError, Operation, Step as Line};
 use crate::name::Address;
 use crate::plan::{Desired, Want};
 use crate::secret::Secret;
@@ -192,9 +192,10 @@ pub async fn drive<R: Rotation>(
         match rotation.next(&facts) {
             Step::Choose => {
                 let mut chosen = rotation.choose(&facts);
-                let home = holders.held_with(chosen.values.keys()).await;
-                let home = home.map_err(|error| midway(operation, error))?;
-                chosen.facts.extend(left::marks(operation, &home, chosen.values.keys().cloned()));
+                let held = holders.held_with(chosen.values.keys()).await;
+                let held = held.map_err(|error| midway(operation, error))?;
+                chosen.facts.insert(HOME.to_owned(), holders.stores[&home].location());
+                chosen.facts.extend(left::marks(operation, &held, chosen.values.keys().cloned()));
                 if R::WHOLE {
                     chosen.facts.insert(apply::WHOLE.to_owned(), "yes".to_owned());
                 }

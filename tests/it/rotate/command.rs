@@ -279,6 +279,27 @@ fn generated_values_are_verified_where_a_program_says_so() {
 }
 
 #[test]
+fn a_checkout_of_the_same_name_is_in_nobodys_way_and_goes_on_with_nothing_of_it() {
+    let stopped_before_home_and_after =
+        [("command", &["apply"][..], "every = \"1d\"\n"), ("random", &["verify"], "every = \"1d\"\n")];
+    for (kind, fields, more) in stopped_before_home_and_after {
+        let env = vault(&format!("kind = \"{kind}\"\n{}{more}", programs(fields)));
+        env.write("elsewhere/strongroom.toml", env.read("strongroom.toml"));
+        let neighbour = |words: &str| env.run(&format!("-c elsewhere/strongroom.toml {words}"));
+        env.run_with_stdin("-c elsewhere/strongroom.toml set TOKEN --yes", "theirs").success();
+        env.write("elsewhere/target.json", env.read("target.json"));
+        env.write("fault", format!("{} break", fields[0]));
+        env.run("rotate partner --yes").failure(7);
+        let told = neighbour("rotate --due --yes");
+        assert_eq!(told.code, Some(0), "{kind}: {}", told.stderr);
+        assert!(!told.stderr.contains("resume"), "{kind}: {}", told.stderr);
+        assert!(neighbour("resume --yes").stderr.contains("nothing to resume"), "{kind}");
+        assert_eq!(neighbour("get TOKEN").success(), "theirs", "{kind}");
+        assert_eq!(env.run("operations --json").success().matches("\"unfinished\"").count(), 1, "{kind}");
+    }
+}
+
+#[test]
 fn what_only_operators_have_is_rotated_and_taken_back_too() {
     let env = command(&["apply", "verify", "retire"], "soak = \"1h\"\n");
     let manifest = env
