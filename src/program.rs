@@ -2,13 +2,17 @@
 //!
 //! Owns the process: no shell, the arguments as they are declared, input on standard input and never as an argument or a
 //! variable, and an end together with whoever asked: a run that is given up kills the program and all that it started.
+//! One runs at a time, in an environment and on a host, even where the one before has outlived whoever started it.
 //! It never knows what the input means, and never prints: what a program says on stderr is passed on line by line, with
 //! the values that it was given masked.
 
+use crate::durable;
 use crate::journal::Answer;
 use crate::secret::Secret;
+use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -26,6 +30,8 @@ pub struct Surroundings {
     pub environment: Vec<(OsString, OsString)>,
     /// Hears each line of their stderr, masked.
     pub told: Arc<dyn Fn(&str) + Send + Sync>,
+    /// A file that is locked as long as one of them runs, so that it runs alone.
+    pub lock: PathBuf,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -52,6 +58,9 @@ pub enum ProgramError {
     /// It was not started: nothing happened.
     #[error("it cannot be run")]
     NotRun(#[source] std::io::Error),
+    /// It was not started: one that an earlier run of ours has left behind is still at work.
+    #[error("a program of a run that was killed is still at work, and keeps {} locked", .0.display())]
+    OneIsLeft(PathBuf),
     /// It was killed: it took too long.
     #[error("it was killed after {} s", .0.as_secs())]
     TooLong(Duration),
@@ -87,13 +96,46 @@ pub async fn run(
     command.args(arguments).current_dir(&surroundings.folder);
     command.env_clear().envs(surroundings.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let turn = turn(surroundings, patience).await?;
     // A group of its own: Ctrl-C is for us to hear, and a program in the midst of a change is not cut off by it.
     let child = command.process_group(0).kill_on_drop(true).spawn().map_err(ProgramError::NotRun)?;
     let mut running = Running(child);
     match tokio::time::timeout(patience, running.ended(input, masked, &surroundings.told)).await {
-        Ok(ended) => ended,
+        Ok(ended) => {
+            // What it has left running on purpose keeps nobody waiting.
+            let _ = turn.unlock();
+            ended
+        }
         Err(_) => Err(ProgramError::TooLong(patience)),
     }
+}
+
+/// How often it is looked whether a program that was left behind has ended.
+const LOOKS: Duration = Duration::from_millis(100);
+
+/// The lock of the one program that may run. Whoever is started now holds it too: where we are killed, and nobody ends the
+/// program, the next run waits for it as long as it would have waited for its own.
+async fn turn(surroundings: &Surroundings, patience: Duration) -> Result<File, ProgramError> {
+    let file = durable::lock_file(&surroundings.lock).map_err(ProgramError::NotRun)?;
+    let until = tokio::time::Instant::now() + patience;
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(ProgramError::NotRun(error)),
+            Err(TryLockError::WouldBlock) if tokio::time::Instant::now() >= until => {
+                return Err(ProgramError::OneIsLeft(surroundings.lock.clone()));
+            }
+            Err(TryLockError::WouldBlock) if !told => {
+                (surroundings.told)("waiting for a program that a killed run has left at work");
+                told = true;
+            }
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOOKS).await,
+        }
+    }
+    // Inherited by what is started.
+    rustix::io::fcntl_setfd(&file, FdFlags::empty()).map_err(|error| ProgramError::NotRun(error.into()))?;
+    Ok(file)
 }
 
 /// A program that is killed with all that it started when nobody waits for it any more.
@@ -191,19 +233,21 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    fn surroundings() -> (Surroundings, Arc<Mutex<Vec<String>>>) {
+    fn surroundings() -> (Surroundings, Arc<Mutex<Vec<String>>>, tempfile::TempDir) {
+        let folder = tempfile::TempDir::new().unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let listener = heard.clone();
         let surroundings = Surroundings {
             folder: "/".into(),
             environment: vec![("PATH".into(), "/usr/bin:/bin".into()), ("ONLY".into(), "this".into())],
+            lock: folder.path().join("program"),
             told: Arc::new(move |line: &str| listener.lock().unwrap().push(line.to_owned())),
         };
-        (surroundings, heard)
+        (surroundings, heard, folder)
     }
 
     fn ran(script: &str, input: &str, patience: Duration) -> (Result<Ended, ProgramError>, Vec<String>) {
-        let (surroundings, heard) = surroundings();
+        let (surroundings, heard, _folder) = surroundings();
         let words = ["sh", "-c", script].map(str::to_owned);
         let secret = Secret::new("canary-value\nsecond-line".to_owned()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -238,7 +282,7 @@ mod tests {
         assert!(matches!(ended, Err(ProgramError::TooLong(_))), "{ended:?}");
         let (ended, _) = ran("yes", "", LONG);
         assert!(matches!(ended, Err(ProgramError::TooMuch)), "{ended:?}");
-        let (surroundings, _) = surroundings();
+        let (surroundings, _, _folder) = surroundings();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ended = runtime.block_on(run(&["./not-there".to_owned()], b"", &[], &surroundings, LONG));
         assert!(matches!(ended, Err(ProgramError::NotRun(_))), "{ended:?}");

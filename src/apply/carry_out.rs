@@ -330,7 +330,8 @@ pub(super) fn stop(operation: &mut Operation, error: StoreError) -> Result<Apply
 pub(super) fn stopped(operation: &Operation, source: StoreError) -> ApplyError {
     let total = operation.writes().len();
     let done = (0..total).filter(|index| operation.in_force(*index)).count();
-    ApplyError::Stopped { operation: operation.id().clone(), done, total, source: Box::new(source) }
+    let (id, lasting) = (operation.id().clone(), operation.has_effects());
+    ApplyError::Stopped { operation: id, done, total, lasting, source: Box::new(source) }
 }
 
 pub(super) fn conflict(

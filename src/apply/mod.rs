@@ -59,6 +59,8 @@ pub enum ApplyError {
         done: usize,
         /// Writes in the plan.
         total: usize,
+        /// Whether an undo would be refused.
+        lasting: bool,
         /// What the place said.
         #[source]
         source: Box<StoreError>,

@@ -17,6 +17,7 @@ mod doctor;
 mod edit;
 mod exec;
 mod export;
+mod forget;
 mod get;
 mod git;
 mod harden;
@@ -219,12 +220,19 @@ fn forget(ctx: &Context, id: &OperationId, command: &str) -> anyhow::Result<bool
     }
 }
 
-/// Refuses to undo what would bring back something that is not accepted any more, by the command that began it.
-fn may_be_undone(ctx: &Context, id: &OperationId, command: &str) -> anyhow::Result<()> {
+/// Whether an operation that cannot be taken back may be ended as it stands, by the command that began it.
+fn may_be_forgotten(ctx: &Context, command: &str) -> bool {
+    let words: Vec<OsString> = command.split(' ').map(OsString::from).collect();
+    matches!(parse(&words).map(|cli| cli.verb), Ok(Verb::Rotate(args)) if rotate::may_be_forgotten(ctx, &args))
+}
+
+/// Refuses to undo what would bring back something that is not accepted any more, by the command that began it. Answers with
+/// what a person should know before.
+fn may_be_undone(ctx: &Context, id: &OperationId, command: &str) -> anyhow::Result<Vec<String>> {
     let words: Vec<OsString> = command.split(' ').map(OsString::from).collect();
     match parse(&words).map(|cli| cli.verb) {
         Ok(Verb::Rotate(args)) => rotate::may_be_undone(ctx, &args, id),
-        _ => Ok(()),
+        _ => Ok(Vec::new()),
     }
 }
 

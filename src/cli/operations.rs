@@ -42,10 +42,17 @@ Examples:
   strongroom undo 20260102-030405-k3x9pq
 
 Every value is brought back byte for byte. An undo is an operation too: if it stops midway,
-`strongroom resume` finishes it.")]
+`strongroom resume` finishes it.
+
+A rotation by programs of your own that has told its target something for good is not taken back;
+where it cannot be gone on with either, --forget ends it as it stands, and says what that leaves.")]
 pub(super) struct UndoArgs {
     #[command(flatten)]
     which: Which,
+
+    /// End a rotation by programs that can neither be finished nor taken back; nothing is written
+    #[arg(long, requires = "id", conflicts_with = "skip_changed")]
+    forget: bool,
 }
 
 #[derive(Debug, Args)]
@@ -271,14 +278,18 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         | Standing::Done
         | Standing::Nothing => {}
     }
+    if args.forget {
+        return super::forget::run(ctx, &journal, &summary);
+    }
+    let mut notes = Vec::new();
     if let Some(command) = &summary.goes_on {
         if super::forget(ctx, &summary.id, command)? {
             return Ok(Exit::Done);
         }
-        super::may_be_undone(ctx, &summary.id, command)?;
+        notes = super::may_be_undone(ctx, &summary.id, command)?;
     }
     let stores = ctx.stores()?;
-    let undo =
+    let mut undo =
         ctx.wait_for(async { Ok(apply::plan_undo(&journal, &summary.id, &stores, skip_changed).await?) })?;
     let command = format!("undo {} ({})", summary.id, summary.command);
     if undo.plan.is_empty() && !undo.left.is_empty() {
@@ -289,6 +300,9 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         ctx.wait_for(async { Ok(apply::undo(&journal, undo, &stores, &mut |_| ()).await?) })?;
         ctx.ui.note(&format!("{command}: nothing of it is there; nothing to take back"));
         return ctx.say_document(&command, &[], None, &[]);
+    }
+    if let Some(first) = undo.plan.writes.first_mut() {
+        first.notes.extend(notes);
     }
     let plan = undo.plan.clone();
     ctx.carry_out((&command, None), &plan, &stores, async |journal, watch| {
@@ -317,8 +331,9 @@ pub(super) fn none_midway_but(ctx: &Context, own: impl Fn(&Summary) -> bool) -> 
     let open = newest(ctx, &ctx.journal()?, stands)?;
     let Some(one) = open else { return Ok(()) };
     let id = &one.id;
+    let back = if one.lasting { String::new() } else { format!(", `strongroom undo {id}` takes it back") };
     Err(Stop::new(Exit::Midway, format!("operation {id} ({}) stopped midway", one.command))
-        .hint(format!("`strongroom resume {id}` finishes it, `strongroom undo {id}` takes it back"))
+        .hint(format!("`strongroom resume {id}` finishes it{back}"))
         .into())
 }
 

@@ -10,6 +10,7 @@ use crate::store::{
     Leases, LocalLeases, ManifestFile, ParameterLeases, SecretLeases, Store, Stores, Terms, created_tags,
 };
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// A copy as plans, journals and messages name it.
 pub(super) fn place_of(copy: &CopySpec) -> crate::plan::Place {
@@ -123,12 +124,14 @@ impl Context {
             (Place::SecretsManager, Some(name)) => {
                 Box::new(SecretLeases::new(self.aws()?, name, tags, terms))
             }
-            _ => {
-                let folder = self.state_folder()?.join(manifest.project().as_str());
-                let path = folder.join(environment.name.as_str()).join("lease");
-                Box::new(LocalLeases::new(path, terms))
-            }
+            _ => Box::new(LocalLeases::new(self.state_of_environment()?.join("lease"), terms)),
         })
+    }
+
+    /// The folder of this host for what is of the environment, the journal's.
+    pub(super) fn state_of_environment(&self) -> Result<PathBuf> {
+        let project = self.state_folder()?.join(self.project()?.manifest.project().as_str());
+        Ok(project.join(self.environment()?.name.as_str()))
     }
 
     /// Whether a plan writes to a place on AWS.

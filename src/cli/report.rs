@@ -243,6 +243,9 @@ fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
                     .to_owned(),
             ])
         }
+        ApplyError::Stopped { operation, lasting: true, .. } => {
+            (Exit::Midway, vec![format!("`strongroom resume {operation}` finishes it")])
+        }
         ApplyError::Stopped { operation, .. } | ApplyError::NotVerified { operation, .. } => {
             (Exit::Midway, vec![go_on(operation)])
         }
@@ -282,6 +285,7 @@ fn of_store(error: &StoreError) -> Exit {
         | ErrorKind::RolledBack
         | ErrorKind::Invalid
         | ErrorKind::Damaged
+        | ErrorKind::NotBegun
         | ErrorKind::Failed => Exit::Failed,
     }
 }

@@ -35,6 +35,7 @@ mod tests {
             undoes: None,
             goes_on: goes_on.map(str::to_owned),
             targets: Vec::new(),
+            home: None,
             done: 1,
             total: 2,
             touched: true,

@@ -72,7 +72,7 @@ impl Operation {
     /// Whether it has called, or was about to call, a server that chooses a value itself, or has done something else that
     /// nothing takes back.
     pub fn has_effects(&self) -> bool {
-        self.progress().minting || self.progress().lasts
+        self.progress().lasts()
     }
 
     /// Whether it has waited since its last plan: all of that was in force then, and what came later is not its own.

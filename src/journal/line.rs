@@ -204,6 +204,9 @@ impl PlannedWrite {
     }
 }
 
+/// The outcome of an effect that turned out not to have been begun: it counts as never written down.
+pub const NOT_BEGUN: &str = "not begun";
+
 /// One effect of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acted {
@@ -213,6 +216,8 @@ pub struct Acted {
     pub at: Timestamp,
     /// What became of it, and when that was written down; `None` where the process died in it.
     pub outcome: Option<(String, Timestamp)>,
+    /// Whether nothing takes it back.
+    pub lasting: bool,
 }
 
 /// What the lines add up to.
@@ -224,9 +229,6 @@ pub(super) struct Progress {
     /// How each write stood before its last call.
     before_call: Vec<WriteStanding>,
     pub(super) minted: Vec<String>,
-    pub(super) minting: bool,
-    /// Whether an effect that nothing takes back was begun.
-    pub(super) lasts: bool,
     /// Each effect, with what became of it where that is known.
     pub(super) acted: Vec<Acted>,
     pub(super) facts: BTreeMap<String, String>,
@@ -298,16 +300,15 @@ impl Progress {
             }
             Step::Settled { write } => self.stand(*write, WriteStanding::Settled),
             Step::Minting { name } => {
-                self.minting = true;
-                self.acted.push(Acted { effect: name.clone(), at: *at, outcome: None });
+                self.acted.push(Acted { effect: name.clone(), at: *at, outcome: None, lasting: true });
             }
             Step::Minted { name } => {
                 self.minted.push(name.clone());
                 self.became(name, "minted", *at);
             }
             Step::Acting { effect, lasting } => {
-                self.lasts |= lasting;
-                self.acted.push(Acted { effect: effect.clone(), at: *at, outcome: None });
+                let (effect, lasting) = (effect.clone(), *lasting);
+                self.acted.push(Acted { effect, at: *at, outcome: None, lasting });
             }
             Step::Acted { effect, outcome } => self.became(effect, outcome, *at),
             Step::Soaking { until } => (self.soaking, self.soaked) = (Some(*until), true),
@@ -316,9 +317,11 @@ impl Progress {
     }
 
     fn became(&mut self, effect: &str, outcome: &str, at: Timestamp) {
-        let last = self.acted.iter_mut().rev().find(|acted| acted.effect == effect);
-        if let Some(acted) = last {
-            acted.outcome = Some((outcome.to_owned(), at));
+        let Some(last) = self.acted.iter().rposition(|acted| acted.effect == effect) else { return };
+        if outcome == NOT_BEGUN {
+            self.acted.remove(last);
+        } else {
+            self.acted[last].outcome = Some((outcome.to_owned(), at));
         }
     }
 
@@ -333,11 +336,14 @@ impl Progress {
         !self.acted.is_empty() || self.standings.iter().any(|standing| *standing != WriteStanding::Untouched)
     }
 
+    /// Whether an effect was begun that nothing takes back.
+    pub(super) fn lasts(&self) -> bool {
+        self.acted.iter().any(|acted| acted.lasting)
+    }
+
     /// Whether there is nothing that an undo could take back.
     pub(super) fn lasting(&self) -> bool {
-        self.minting
-            || self.lasts
-            || (!self.writes.is_empty() && self.writes.iter().all(|write| write.lasting))
+        self.lasts() || (!self.writes.is_empty() && self.writes.iter().all(|write| write.lasting))
     }
 
     pub(super) fn settled(&self) -> usize {

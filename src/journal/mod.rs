@@ -12,6 +12,9 @@
 //!   lock             held while a process works on it
 //! ```
 //!
+//! Beside them lie `lease` (of a home that keeps none) and `program` (held as long as a rotation's program runs), whose only
+//! use is to be locked.
+//!
 //! Sealed files are for the project's recipients and for this host's own identity (`<state>/host-identity.txt`, made on
 //! first use, opens nothing else), so that a host that holds only public keys can resume what it began. The journal
 //! never talks to a place: [`crate::apply`] does, and tells the journal.
@@ -20,7 +23,7 @@ mod kept;
 mod line;
 mod operation;
 
-pub use line::{Acted, Ending, Step};
+pub use line::{Acted, Ending, NOT_BEGUN, Step};
 pub(crate) use operation::name;
 pub use operation::{Answer, Operation};
 

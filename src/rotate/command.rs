@@ -6,7 +6,7 @@
 use super::programs::{self, Programs, Said};
 use super::{Chosen, Holders, Publication, Rotation, Step, Values, wanted};
 use crate::apply::{MintError, mint};
-use crate::journal::{Acted, Operation};
+use crate::journal::{Acted, NOT_BEGUN, Operation, Step as Line};
 use crate::manifest::generate::Generator;
 use crate::manifest::{ChosenBy, Program};
 use crate::name::Address;
@@ -410,7 +410,13 @@ impl Command {
         match mint(operation, ANSWER, call).await {
             Ok(_) => Ok(DONE.to_owned()),
             Err(MintError::Failed(NoValue::Refused)) => Ok(REFUSED.to_owned()),
-            Err(MintError::Failed(NoValue::Failed(error))) => Err(error),
+            Err(MintError::Failed(NoValue::Failed(error))) => {
+                if error.kind == ErrorKind::NotBegun {
+                    let (effect, outcome) = (ANSWER.to_owned(), NOT_BEGUN.to_owned());
+                    operation.record(Line::Acted { effect, outcome }).map_err(super::unopened)?;
+                }
+                Err(error)
+            }
             Err(MintError::Unkept { source, .. } | MintError::Journal(source)) => {
                 let message = "what it answered could not be sealed, and was not used";
                 Err(self.error(ErrorKind::Failed, Effect::Apply, message).because(source))

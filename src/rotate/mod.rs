@@ -30,7 +30,7 @@ pub use programs::Programs;
 pub use random::Random;
 
 use crate::apply::{self, ApplyError, Done, Event, Watch};
-use crate::journal::{Ending, HOME, JournalError, Operation, Step as Line};
+use crate::journal::{Ending, HOME, JournalError, NOT_BEGUN, Operation, Step as Line};
 use crate::name::Address;
 use crate::plan::{Desired, Want};
 use crate::secret::Secret;
@@ -133,7 +133,7 @@ pub trait Rotation: Sync {
     }
 
     /// Does one thing to the target, once, and tells what became of it in a word for the journal. The next probe finds out
-    /// what is so. An error leaves the operation midway.
+    /// what is so. An error leaves the operation midway; one of the kind [`ErrorKind::NotBegun`] where it was before.
     async fn act(
         &self,
         effect: &Self::Effect,
@@ -277,10 +277,16 @@ async fn act<R: Rotation>(
     let outcome = holders.guard.renewing(rotation.act(effect, operation, holders)).await;
     let told = match &outcome {
         Ok(outcome) => outcome.clone(),
+        Err(error) if error.kind == ErrorKind::NotBegun => NOT_BEGUN.to_owned(),
         Err(error) => format!("failed: {error}"),
     };
     operation.record(Line::Acted { effect: name, outcome: told })?;
-    outcome.map(drop).map_err(|error| midway(operation, error))
+    let Err(error) = outcome else { return Ok(()) };
+    if operation.touched() {
+        return Err(midway(operation, error));
+    }
+    operation.record(Line::Ended { ending: Ending::Nothing, reason: Some(error.to_string()) })?;
+    Err(ApplyError::Nothing(Box::new(error)))
 }
 
 /// Waits, and keeps the lease meanwhile.

@@ -91,12 +91,15 @@ impl Programs {
     ) -> Result<Said, StoreError> {
         let masked: Vec<&Secret> = pairs.values().flat_map(|(old, new)| old.iter().chain(new)).collect();
         let ran = program::run(&program.words, question, &masked, &self.surroundings, program.timeout).await;
-        let failed =
-            |message: String| StoreError::new(ErrorKind::Failed, self.location(step, program), message);
+        let not = |kind, message: String| StoreError::new(kind, self.location(step, program), message);
+        let failed = |message: String| not(ErrorKind::Failed, message);
         let ended = ran.map_err(|error| match error {
-            ProgramError::NotRun(source) => failed("it cannot be run".to_owned())
+            ProgramError::NotRun(source) => not(ErrorKind::NotBegun, "it cannot be run".to_owned())
                 .hint("a program with a `/` in its name is looked for from the manifest's folder on")
                 .because(source),
+            error @ ProgramError::OneIsLeft(_) => not(ErrorKind::NotBegun, error.to_string())
+                .hint("wait for its end, or end it; `fuser FILE` tells its number")
+                .because(error),
             other => failed(other.to_string()),
         })?;
         match (ended.status.code(), ended.last) {

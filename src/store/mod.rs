@@ -216,6 +216,8 @@ pub enum ErrorKind {
     Damaged,
     /// Only a person can do what is next: authorise an app, set something right elsewhere.
     Person,
+    /// Nothing was even begun: a program that cannot be run.
+    NotBegun,
     /// Everything else.
     Failed,
 }

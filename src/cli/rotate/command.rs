@@ -2,9 +2,10 @@
 
 use super::super::context::{self, generated};
 use super::super::exec::passes;
-use super::super::report::Exit;
+use super::super::report::{Exit, Stop};
 use super::super::ui::shown;
 use super::story::{Sketch, Story};
+use crate::journal::Operation;
 use crate::manifest::{ChosenBy, Program, RotationKind};
 use crate::name::Address;
 use crate::program::Surroundings;
@@ -37,6 +38,19 @@ pub(super) fn begin(story: &Story<'_>) -> Result<Exit> {
 
 pub(super) fn go_on(story: &Story<'_>, which: (&OperationId, bool)) -> Result<Exit> {
     story.go_on(&rotation(story)?, &story.held()?, which)
+}
+
+/// Refuses where the target may have changed for good.
+pub(super) fn may_be_undone(operation: &Operation) -> Result<()> {
+    if operation.ending().is_some() || !operation.has_effects() {
+        return Ok(());
+    }
+    let id = operation.id();
+    let message = format!("operation {id} cannot be taken back: its target may have changed for good");
+    Err(Stop::new(Exit::Midway, message)
+        .hint(format!("`strongroom resume {id}` goes on with it"))
+        .hint(format!("where its programs cannot, `strongroom undo {id} --forget` ends it as it stands"))
+        .into())
 }
 
 /// What is run, and what cannot be taken back.
@@ -85,6 +99,7 @@ pub(super) fn programs(story: &Story<'_>) -> Result<Programs> {
         folder: ctx.project()?.folder.clone(),
         environment: context::inherited().filter(|(name, _)| passes(name, false)).collect(),
         told: Arc::new(move |line: &str| ui.note(&format!("  | {}", shown(line)))),
+        lock: ctx.state_of_environment()?.join("program"),
     };
     let (rotation, environment) = (story.spec.name.clone(), ctx.environment()?.name.to_string());
     Ok(Programs { rotation, environment, surroundings })

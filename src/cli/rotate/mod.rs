@@ -138,19 +138,29 @@ pub(super) fn has_no_part_in(ctx: &Context, one: &Summary, desired: &Desired) ->
     !desired.keys().any(|address| written(address) || rotate::renews(&spec.kind, address))
 }
 
-/// Refuses to undo what would bring back something that is not accepted any more.
-pub(super) fn may_be_undone(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<()> {
-    let Ok((spec, instance)) = named(ctx, args) else {
-        // What is not declared any more is taken back like any change.
-        return Ok(());
-    };
-    match &spec.kind {
-        RotationKind::Postgres(postgres) => {
-            let story = Story::new(ctx, (spec, instance), args, None)?;
-            postgres::may_be_undone(&story, postgres, &ctx.journal()?.open(id)?)
+/// Refuses to undo what would bring back something that is not accepted any more. Answers with what a person should know
+/// before.
+pub(super) fn may_be_undone(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<Vec<String>> {
+    let operation = ctx.journal()?.open(id)?;
+    // What is not declared any more is taken back like any change.
+    if let Ok((spec, instance)) = named(ctx, args) {
+        match &spec.kind {
+            RotationKind::Postgres(postgres) => {
+                let story = Story::new(ctx, (spec, instance), args, None)?;
+                postgres::may_be_undone(&story, postgres, &operation)?;
+            }
+            RotationKind::Command { .. } => command::may_be_undone(&operation)?,
+            _ => {}
         }
-        _ => Ok(()),
     }
+    let known = "this was rotated with --compromised: it brings back values that somebody else may know";
+    Ok(args.compromised.then(|| known.to_owned()).into_iter().collect())
+}
+
+/// Whether an operation that cannot be taken back may be ended as it stands: nothing but a person's own programs, or nothing
+/// any more, could go on with it.
+pub(super) fn may_be_forgotten(ctx: &Context, args: &RotateArgs) -> bool {
+    named(ctx, args).map_or(true, |(spec, _)| matches!(spec.kind, RotationKind::Command { .. }))
 }
 
 /// Rotates one, if it is old enough.

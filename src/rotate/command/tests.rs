@@ -14,8 +14,12 @@ fn values() -> Values {
 
 fn rotation(chosen_by: ChosenBy, verify: bool, retire: bool) -> Command {
     let program = || Program { words: vec!["./it".to_owned()], timeout: Duration::from_secs(1) };
-    let surroundings =
-        Surroundings { folder: "/".into(), environment: Vec::new(), told: Arc::new(|_: &str| ()) };
+    let surroundings = Surroundings {
+        folder: "/".into(),
+        environment: Vec::new(),
+        told: Arc::new(|_: &str| ()),
+        lock: "/".into(),
+    };
     let programs = Programs { rotation: "it".to_owned(), environment: "prod".to_owned(), surroundings };
     let three = (program(), verify.then(program), retire.then(program));
     let generate = |_: &Generator| Secret::new("new".to_owned()).unwrap();
@@ -134,6 +138,7 @@ fn an_undo_leaves_what_the_target_would_not_take_back() {
 #[test]
 fn what_became_of_apply_is_read_from_the_journal_with_all_its_doubts() {
     let call = |outcome: Option<&str>| Acted {
+        lasting: false,
         effect: "apply".to_owned(),
         at: "2026-01-01T00:00:00Z".parse().unwrap(),
         outcome: outcome.map(|text| (text.to_owned(), "2026-01-01T00:00:01Z".parse().unwrap())),

@@ -151,7 +151,12 @@ mod tests {
 
     fn acted(effect: &str, second: i64, outcome: Option<&str>) -> Acted {
         let at = Timestamp::from_second(second).unwrap();
-        Acted { effect: effect.to_owned(), at, outcome: outcome.map(|text| (text.to_owned(), at)) }
+        Acted {
+            effect: effect.to_owned(),
+            at,
+            outcome: outcome.map(|text| (text.to_owned(), at)),
+            lasting: false,
+        }
     }
 
     #[test]

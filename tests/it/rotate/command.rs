@@ -2,9 +2,11 @@
 
 use super::site::Site;
 use crate::crash::shim::{How, run_in};
-use crate::support::env::{Output, TestEnv};
+use crate::support::env::{Output, STRONGROOM, TestEnv};
 use crate::support::tree::Tree;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 const PARTNER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/rotate/partner.py");
 
@@ -296,6 +298,84 @@ fn a_checkout_of_the_same_name_is_in_nobodys_way_and_goes_on_with_nothing_of_it(
         assert!(neighbour("resume --yes").stderr.contains("nothing to resume"), "{kind}");
         assert_eq!(neighbour("get TOKEN").success(), "theirs", "{kind}");
         assert_eq!(env.run("operations --json").success().matches("\"unfinished\"").count(), 1, "{kind}");
+    }
+}
+
+#[test]
+fn what_cannot_be_run_has_told_nobody_anything_and_is_in_nobodys_way() {
+    let missing =
+        |fields: &[&str]| fields.iter().map(|field| format!("{field} = [\"./gone\"]\n")).collect::<String>();
+    for more in ["", "chosen_by = \"target\"\n"] {
+        let env = vault(&format!("kind = \"command\"\n{}{more}", missing(&["apply"])));
+        failed(&env.run("rotate partner --yes"), 1, "it cannot be run");
+        for words in ["resume --yes", "undo --yes"] {
+            let nothing = env.run(words);
+            assert_eq!(nothing.code, Some(0), "{words}: {}", nothing.stderr);
+            assert!(nothing.stderr.contains("nothing to"), "{words}: {}", nothing.stderr);
+        }
+        env.run_with_stdin("set TOKEN --yes", "canary-newer").success();
+    }
+    // Where the old values were to be ended and are not, there is a way back.
+    let env =
+        vault(&format!("kind = \"command\"\n{}{}", programs(&["apply", "verify"]), missing(&["retire"])));
+    failed(&env.run("rotate partner --yes"), 7, "it cannot be run");
+    assert_ne!(home(&env), "canary-old");
+    env.run("undo --yes").success();
+    assert_eq!(home(&env), "canary-old");
+}
+
+#[test]
+fn what_can_neither_be_finished_nor_taken_back_is_ended_as_it_stands_by_name() {
+    for more in ["", "chosen_by = \"target\"\n"] {
+        let env = command(&["apply"], more);
+        env.write("fault", "apply break");
+        let stopped = env.run("rotate partner --yes");
+        failed(&stopped, 7, "strongroom resume");
+        assert!(!stopped.stderr.contains("strongroom undo"), "{}", stopped.stderr);
+        failed(&env.run("undo --yes"), 7, "--forget` ends it as it stands");
+        let listed: Value = serde_json::from_str(&env.run("operations --json").success()).unwrap();
+        let id = listed["operations"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(env.run("undo --forget --yes").code, Some(2), "by its name only");
+        let told = env.run(&format!("undo {id} --forget --yes"));
+        assert_eq!(told.code, Some(0), "{}", told.stderr);
+        for part in ["apply, begun", "failed: ", "home and the copies keep the old values", "stays sealed in"]
+        {
+            assert!(told.stderr.contains(part), "{part}: {}", told.stderr);
+        }
+        assert_eq!(home(&env), "canary-old");
+        assert!(env.run("resume --yes").stderr.contains("nothing to resume"));
+        assert_eq!(env.run(&format!("undo {id} --forget --yes")).code, Some(2), "it is over");
+        env.run_with_stdin("set TOKEN --yes", "canary-newer").success();
+    }
+    // What can be taken back is, and other kinds find out by themselves.
+    let env = command(&["apply", "retire"], "soak = \"1h\"\n");
+    env.run("rotate partner --yes").success();
+    let listed: Value = serde_json::from_str(&env.run("operations --json").success()).unwrap();
+    let id = listed["operations"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(env.run(&format!("undo {id} --forget --yes")).code, Some(2));
+    env.run("undo --yes").success();
+}
+
+#[test]
+fn a_program_that_outlives_a_killed_run_is_waited_for_and_acts_beside_nobody() {
+    for (timeout, waits) in [("1s", false), ("60s", true)] {
+        let env = command(&["apply", "verify", "retire"], &format!("timeout = \"{timeout}\"\n"));
+        env.sh("mkfifo gate").success();
+        env.write("fault", "apply orphan");
+        assert_eq!(env.run("rotate partner --yes").code, None);
+        if !waits {
+            failed(&env.run("resume --yes"), 7, "is still at work");
+        }
+        let mut resume = env.command(STRONGROOM);
+        resume.args(["resume", "--yes"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut resume = resume.spawn().unwrap();
+        let mut lines = BufReader::new(resume.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains("waiting for a program")), "{timeout}");
+        std::fs::write(env.path("gate"), "").unwrap();
+        let rest: Vec<String> = lines.collect();
+        assert!(resume.wait().unwrap().success(), "{timeout}: {rest:?}");
+        assert_eq!(calls(&env), ["apply", "verify", "retire"], "{timeout}");
+        ended_well(&env);
     }
 }
 

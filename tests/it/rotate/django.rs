@@ -226,6 +226,10 @@ fn fast_is_one_deployment_compromised_keeps_nothing_and_a_new_key_that_is_due_ke
     let output = site.env.run("rotate signing --compromised --yes");
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert!(output.stderr.contains("everybody is logged out"), "{}", output.stderr);
+    let undo = said(site.env.run("undo --dry-run"));
+    assert!(undo.contains("! this was rotated with --compromised"), "{undo}");
+    let noted = site.env.run("undo --dry-run --json").success();
+    assert!(noted.contains("it brings back values that somebody else may know"), "{noted}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 """A partner's service that knows some tokens, and the three programs that a rotation tells it by.
 
 What it knows is in target.json. A line in the file `fault` names a step and what happens at it: who asked is killed
-before or after the effect, or the step says no, breaks, or never ends.
+before or after the effect, or the step says no, breaks, or never ends; an orphan outlives who asked it, until somebody
+opens the pipe `gate`.
 """
 
 import json
@@ -40,6 +41,10 @@ def kill():
 
 if fault == "kill-before":
     kill()
+if fault == "orphan":
+    os.kill(os.getppid(), signal.SIGKILL)
+    with open("gate") as gate:
+        gate.read()
 if fault == "no":
     save()
     print("it will not", pair["new"], file=sys.stderr)
