@@ -3,6 +3,7 @@
 mod crash;
 mod flow;
 mod refusals;
+mod seeds;
 mod together;
 mod ways;
 

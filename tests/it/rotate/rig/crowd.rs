@@ -139,10 +139,10 @@ impl Crowd {
 }
 
 /// Numbers that follow from a seed (SplitMix64).
-struct Draw(u64);
+pub(in crate::rotate) struct Draw(pub(in crate::rotate) u64);
 
 impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(in crate::rotate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -2,7 +2,7 @@
 //! that they get their login from is changed.
 
 mod by_hand;
-mod crowd;
+pub(in crate::rotate) mod crowd;
 pub(super) mod site;
 
 use crate::support::cloud::Effect;
