@@ -1,11 +1,12 @@
 //! A new password for a role, which happens once, in the order of epochs, or not at all.
 //!
-//! Owns the one transaction that sends a verifier. Two rotators at a time wait for each other, and one that slept while
-//! another went on is refused by the fence that is moved in the same transaction. It never repeats anything by itself.
+//! Owns the one transaction that sends a verifier, and the one that ends sessions. Two rotators at a time wait for each
+//! other, and one that slept while another went on is refused by the fence that is moved in the same transaction. It never
+//! repeats anything by itself.
 
 use super::facts::get;
 use super::role::literal;
-use super::{DatabaseError, Role, Session, Verifier};
+use super::{DatabaseError, Fence, Role, Session, Verifier};
 use tokio_postgres::types::Type;
 
 /// The password that a role shall have.
@@ -60,15 +61,10 @@ const PASS: &str = "UPDATE strongroom.fence SET epoch = $2, operation = $3, at =
     WHERE role = $1 AND (epoch < $2 OR (epoch = $2 AND operation = $3)) RETURNING epoch";
 
 async fn attempt(session: &Session, change: &Change<'_>) -> Result<Outcome, DatabaseError> {
-    session.run(BEGIN).await?;
-    session.ask(TURN, &[]).await?;
-    let role = change.role.as_str();
-    let place =
-        [(&role as _, Type::TEXT), (&change.epoch as _, Type::INT8), (&change.operation as _, Type::TEXT)];
-    if session.ask(PASS, &place).await?.is_empty() {
-        let fence = super::fence(session, change.role).await;
-        session.run("ROLLBACK").await?;
-        return fence.map(|fence| Outcome::Fenced { epoch: fence.epoch, operation: fence.operation });
+    if let Some(Fence { epoch, operation }) =
+        fenced(session, change.role, change.epoch, change.operation).await?
+    {
+        return Ok(Outcome::Fenced { epoch, operation });
     }
     let verifier = literal(change.verifier.expose());
     let statement =
@@ -78,18 +74,55 @@ async fn attempt(session: &Session, change: &Change<'_>) -> Result<Outcome, Data
     Ok(session.run("COMMIT").await.map_or(Outcome::Unknown, |()| Outcome::Altered))
 }
 
-/// What became of the sessions of a role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// Those that were told to end.
-    pub told: i64,
-    /// Those that are still there.
-    pub left: i64,
+/// Begins a transaction, waits for one's turn and passes the fence of a role; or, where somebody was here before, tells whose
+/// it is, and no transaction is open.
+async fn fenced(
+    session: &Session,
+    role: &Role,
+    epoch: i64,
+    operation: &str,
+) -> Result<Option<Fence>, DatabaseError> {
+    session.run(BEGIN).await?;
+    session.ask(TURN, &[]).await?;
+    let name = role.as_str();
+    let place = [(&name as _, Type::TEXT), (&epoch as _, Type::INT8), (&operation as _, Type::TEXT)];
+    if !session.ask(PASS, &place).await?.is_empty() {
+        return Ok(None);
+    }
+    let fence = super::fence(session, role).await;
+    session.run("ROLLBACK").await?;
+    fence.map(Some)
 }
 
-/// Ends every session of a role, and waits a little until they are gone. New ones can log in with a password that holds:
-/// change it first.
-pub async fn end_sessions(session: &Session, role: &Role) -> Result<Ended, DatabaseError> {
+/// What became of the sessions of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// They were told to end.
+    Told {
+        /// How many.
+        told: i64,
+        /// How many are still there.
+        left: i64,
+    },
+    /// They go on: somebody with this epoch, or a higher one, was here before, and they may be his.
+    Fenced {
+        /// Its epoch.
+        epoch: i64,
+        /// Its operation.
+        operation: String,
+    },
+}
+
+/// Ends every session of a role, and waits a little until they are gone, if nobody has changed its password since this
+/// epoch of this operation. New ones can log in with a password that holds: change it first.
+pub async fn end_sessions(
+    session: &Session,
+    role: &Role,
+    (epoch, operation): (i64, &str),
+) -> Result<Ended, DatabaseError> {
+    if let Some(Fence { epoch, operation }) = fenced(session, role, epoch, operation).await? {
+        return Ok(Ended::Fenced { epoch, operation });
+    }
     let mine = "FROM pg_catalog.pg_stat_activity WHERE usename = $1 AND pid <> pg_backend_pid()";
     let count = async |what: &str, from: &str| {
         let sql = format!("SELECT count({what}) {from}");
@@ -97,10 +130,11 @@ pub async fn end_sessions(session: &Session, role: &Role) -> Result<Ended, Datab
         rows.first().map_or(Ok(0), |row| get(row, 0))
     };
     let told = count("pg_terminate_backend(pid)", mine).await?;
-    // All were told at once, so only few are waited for.
+    // All were told at once, so only few are waited for. In one transaction they are the same ones.
     if told > 0 && super::identity(session).await?.version >= 140_000 {
         let few = format!("FROM (SELECT pid {mine} LIMIT 10) few");
         count("pg_terminate_backend(pid, 1000)", &few).await?;
     }
-    Ok(Ended { told, left: count("*", mine).await? })
+    session.run("COMMIT").await?;
+    Ok(Ended::Told { told, left: count("*", mine).await? })
 }

@@ -227,7 +227,12 @@ impl RotateArgs {
         Ok(())
     }
 
-    /// The arguments that matter to whoever goes on, as they are typed; each with a blank before it.
+    /// What makes another operation of it than a rotation, as it is typed; with a blank before it.
+    fn part(&self) -> &'static str {
+        self.postgres.part()
+    }
+
+    /// The arguments beside that matter to whoever goes on, as they are typed; each with a blank before it.
     fn for_resume(&self) -> String {
         let compromised = if self.compromised { " --compromised" } else { "" };
         format!("{compromised}{}", self.postgres.for_resume())

@@ -59,14 +59,17 @@ impl PostgresArgs {
         all.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag)
     }
 
-    /// The arguments that matter to whoever goes on, each with a blank before it.
+    /// What makes another operation of it, with a blank before it.
+    pub(super) fn part(&self) -> &'static str {
+        if self.setup { " --setup" } else { "" }
+    }
+
+    /// The arguments beside that matter to whoever goes on, each with a blank before it.
     pub(super) fn for_resume(&self) -> String {
         let mut text = String::new();
-        for (given, flag) in [
-            (self.setup, " --setup"),
-            (self.despite_sessions, " --despite-sessions"),
-            (self.accept_downtime, " --accept-downtime"),
-        ] {
+        for (given, flag) in
+            [(self.despite_sessions, " --despite-sessions"), (self.accept_downtime, " --accept-downtime")]
+        {
             if given {
                 text.push_str(flag);
             }
@@ -90,7 +93,11 @@ pub(super) fn begin(story: &Story<'_>, spec: &PostgresSpec) -> Result<Exit> {
     }
     let held = story.held()?;
     let holders = story.holders(&held.instances)?;
-    let foreseen = story.ctx.wait_for(async { Ok(rotation.foresee(&holders).await?) })?;
+    let foreseen = match story.ctx.wait_for(async { Ok(rotation.foresee(&holders).await) })? {
+        // Another rotation that is under way leaves home and its copies between two logins for a while.
+        Err(_) if !story.ctx.dry_run() => story.undisturbed(rotation.foresee(&holders))?,
+        looked => looked?,
+    };
     let single = foreseen.active == foreseen.target;
     let mut details = vec![(spec.password.clone(), format!("32 new characters{}", super::show::since(age)))];
     if !single {
@@ -148,8 +155,9 @@ fn notes(rotation: &Postgres, foreseen: &Foreseen, (single, torn): (bool, bool))
         ));
         notes.push("it cannot be undone: the server keeps no earlier password".to_owned());
     } else {
+        let goes_on = if rotation.allowed.compromised { "until the end" } else { "and goes on working" };
         notes.push(format!(
-            "{location}: `{target}` gets the new password and acts as `{owner}`; `{active}` is not changed and goes on working"
+            "{location}: `{target}` gets the new password and acts as `{owner}`; `{active}` is not changed {goes_on}"
         ));
         if torn {
             notes.push(
@@ -185,7 +193,7 @@ fn set_up(story: &Story<'_>, rotation: &Postgres) -> Result<Exit> {
     let held = story.held()?;
     let holders = story.holders(&held.instances)?;
     let setup = ctx.wait_for(async { Ok(rotation.foresee_setup(&holders).await?) })?;
-    let command = format!("{} --setup", story.command());
+    let command = story.command();
     if setup.statements.is_empty() {
         ctx.ui.note(&format!("{command}: {} is set up", setup.location));
     } else {

@@ -15,7 +15,7 @@ use crate::manifest::{Instances, RotationSpec};
 use crate::name::{Address, Instance};
 use crate::plan::Desired;
 use crate::rotate::{self, Age, Holders, Rotation};
-use crate::store::{OperationId, Stores};
+use crate::store::{OperationId, StoreError, Stores};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -52,10 +52,22 @@ impl<'a> Story<'a> {
 
     /// What the operation is called: `rotate xero/1`.
     pub(super) fn command(&self) -> String {
+        let part = self.args.part();
         match &self.instance {
-            Some(instance) => format!("rotate {}/{instance}", self.spec.name),
-            None => format!("rotate {}", self.spec.name),
+            Some(instance) => format!("rotate {}/{instance}{part}", self.spec.name),
+            None => format!("rotate {}{part}", self.spec.name),
         }
+    }
+
+    /// Looks at something while nobody else is at it: under the lease, which is given back before anybody is asked anything.
+    pub(super) fn undisturbed<T>(&self, look: impl Future<Output = Result<T, StoreError>>) -> Result<T> {
+        let (ctx, command, leases) = (self.ctx, self.command(), self.ctx.leases()?);
+        let found = ctx.wait_for(async {
+            ctx.guard.take(leases.as_ref(), &command).await?;
+            Ok(look.await?)
+        });
+        ctx.give_lease_back();
+        found
     }
 
     /// Whether an earlier run of it has something left to do: then this goes on with that once its time has come.
@@ -86,7 +98,10 @@ impl<'a> Story<'a> {
     /// The operation of it that stopped, with the command that goes on with it.
     pub(super) fn midway(&self) -> Result<Option<(OperationId, String)>> {
         let own = self.command();
-        let all = operations::all_midway(self.ctx, |one| one.command == own)?;
+        let is_own = |command: &str| {
+            command.strip_prefix(&own).is_some_and(|part| part.is_empty() || part.starts_with(' '))
+        };
+        let all = operations::all_midway(self.ctx, |one| is_own(&one.command))?;
         Ok(all.into_iter().next_back().and_then(|one| Some((one.id, one.goes_on?))))
     }
 

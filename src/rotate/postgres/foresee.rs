@@ -46,7 +46,8 @@ impl Postgres {
     /// What is so before anything is begun, and why it would be refused.
     pub async fn foresee(&self, holders: &Holders<'_>) -> Result<Foreseen, StoreError> {
         let target = self.target(holders).await?;
-        let facts = self.look(&target, holders, String::new()).await?;
+        let mut facts = self.look(&target, holders, String::new()).await?;
+        facts.behind = holders.behind(&self.login_addresses()).await?;
         if let Next::GiveUp(error) | Next::Person(error) = next::next(&facts, &self.allowed) {
             return Err(error);
         }

@@ -18,7 +18,7 @@ pub use facts::Facts;
 pub use foresee::{Addressed, Foreseen, Setup};
 
 use super::{Chosen, Holders, Publication, Rotation, Step, Values, wanted};
-use crate::database::{self, Change, Outcome, Role, Tls, Verifier};
+use crate::database::{self, Change, Ended, Outcome, Role, Tls, Verifier};
 use crate::journal::Operation;
 use crate::manifest::generate::Generator;
 use crate::manifest::{PostgresSpec, Strategy};
@@ -95,7 +95,6 @@ impl Rotation for Postgres {
             None => {
                 let mark = target.app.password.fingerprint(operation.key()).to_string();
                 let mut facts = self.look(&target, holders, mark).await?;
-                // Only under the lease: while another rotation goes on, copies are behind for a while.
                 facts.behind = holders.behind(&self.login_addresses()).await?;
                 Ok(facts)
             }
@@ -147,8 +146,8 @@ impl Rotation for Postgres {
                 let nobodys = password::password(self.generate);
                 self.alter(&target, operation, (facts::ACTIVE, RETIRE), &nobodys).await
             }
-            Effect::EndSessions => self.end_sessions(&target, operation, facts::ACTIVE).await,
-            Effect::Clear => self.end_sessions(&target, operation, facts::SLOT).await,
+            Effect::EndSessions => self.end_sessions(&target, operation, (facts::ACTIVE, RETIRE)).await,
+            Effect::Clear => self.end_sessions(&target, operation, (facts::SLOT, EPOCH)).await,
         }
     }
 }
@@ -196,20 +195,26 @@ impl Postgres {
         &self,
         target: &Target,
         operation: &Operation,
-        whose: &str,
+        (role, epoch): (&str, &str),
     ) -> Result<String, StoreError> {
-        let role = Self::fact(operation, target, whose, |text| Role::parse(text).ok())?;
+        let role = Self::fact(operation, target, role, |text| Role::parse(text).ok())?;
+        let epoch = Self::fact(operation, target, epoch, |text| text.parse().ok())?;
         let session = target.rotator().await?;
-        let ended = database::end_sessions(&session, &role).await.map_err(|error| {
+        let place = (epoch, operation.id().as_str());
+        let ended = database::end_sessions(&session, &role, place).await.map_err(|error| {
             target
                 .failed(error)
                 .hint(format!("the password of `{role}` is gone already; let somebody who may end its sessions do so, or GRANT pg_signal_backend to the rotator"))
         })?;
         session.close().await;
-        if ended.left > 0 && self.spec.strategy == Strategy::Alternating {
-            let message = format!("{} of {} sessions of `{role}` are still there", ended.left, ended.told);
-            return Err(target.error(ErrorKind::Transient, message));
+        match ended {
+            // The next probe sees whose fence it is, and says so.
+            Ended::Fenced { epoch, operation } => Ok(format!("fenced by {operation} at {epoch}")),
+            Ended::Told { told, left } if left > 0 && self.spec.strategy == Strategy::Alternating => {
+                let message = format!("{left} of {told} sessions of `{role}` are still there");
+                Err(target.error(ErrorKind::Transient, message))
+            }
+            Ended::Told { told, .. } => Ok(format!("{told} {ENDED}")),
         }
-        Ok(format!("{} {ENDED}", ended.told))
     }
 }

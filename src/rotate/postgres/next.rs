@@ -64,10 +64,17 @@ fn go_on(facts: &Facts, chosen: &Chosen, allowed: &Allowed) -> Next {
     if !allowed.compromised {
         return Next::Done;
     }
+    if chosen.ended {
+        return Next::Done;
+    }
+    // Whoever is in the old slot now may be there with a password that another one gave it.
+    if let Some(fence) = later(&facts.fences.active, chosen.retire, &chosen.operation) {
+        return Next::GiveUp(facts.retired_by(fence));
+    }
     if facts.active != facts.target && before(&facts.fences.active, chosen.retire) {
         return Next::Act(Effect::Retire);
     }
-    if chosen.ended { Next::Done } else { Next::Act(Effect::EndSessions) }
+    Next::Act(Effect::EndSessions)
 }
 
 /// Whether a fence stands before an epoch.
@@ -77,10 +84,15 @@ fn before(fence: &Option<Fence>, epoch: i64) -> bool {
 
 /// Who changed the slot after our values were chosen. A slot that takes our password was changed by nobody since.
 fn overtaken<'f>(facts: &'f Facts, chosen: &Chosen) -> Option<&'f Fence> {
-    let fence = facts.fences.target.as_ref()?;
-    let later =
-        fence.epoch > chosen.epoch || (fence.epoch == chosen.epoch && fence.operation != chosen.operation);
-    (later && chosen.proof == Works::No).then_some(fence)
+    let fence = later(&facts.fences.target, chosen.epoch, &chosen.operation)?;
+    (chosen.proof == Works::No).then_some(fence)
+}
+
+/// The fence, where somebody else has it who came after this epoch.
+fn later<'f>(fence: &'f Option<Fence>, epoch: i64, operation: &str) -> Option<&'f Fence> {
+    let is_later =
+        |fence: &&Fence| fence.epoch > epoch || (fence.epoch == epoch && fence.operation != operation);
+    fence.as_ref().filter(is_later)
 }
 
 /// Why no password may be changed now.
@@ -124,6 +136,18 @@ impl Facts {
         );
         StoreError::new(ErrorKind::Conflict, self.location.clone(), message)
             .hint("home holds what that operation published; rotate again if another change is still wanted")
+    }
+
+    fn retired_by(&self, fence: &Fence) -> StoreError {
+        let message = format!(
+            "operation {} has given `{}` another password since: its sessions go on, and the new login is published",
+            fence.operation, self.active
+        );
+        StoreError::new(ErrorKind::Conflict, self.location.clone(), message).hint(format!(
+            "the old password is gone; sessions that are older than that end with `pg_terminate_backend`, or with the next \
+             rotation of `{}`",
+            self.active
+        ))
     }
 
     fn stranger(&self) -> StoreError {
@@ -344,6 +368,12 @@ mod tests {
         let mut retired = facts(Some(chosen(Works::Yes, true)));
         retired.fences.active = fence(4, "ours");
         assert_eq!(told(&retired, true), "end-sessions");
+        for theirs in [fence(4, "theirs"), fence(5, "theirs")] {
+            let mut overtaken = facts(Some(chosen(Works::Yes, true)));
+            overtaken.fences.active = theirs;
+            assert_eq!(told(&overtaken, true), "give up Conflict", "whoever is in there is not ours to end");
+            assert_eq!(told(&overtaken, false), "done");
+        }
         retired.chosen = Some(Chosen { ended: true, ..chosen(Works::Yes, true) });
         assert_eq!(told(&retired, true), "done");
     }

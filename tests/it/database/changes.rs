@@ -180,8 +180,13 @@ async fn sessions_outlive_a_change_until_they_are_ended() {
     assert_eq!(first(&old, "SELECT 'still here'").await, "still here");
 
     let session = cluster.login("rotator", super::ROTATOR).await;
-    assert_eq!(database::end_sessions(&session, &role("app")).await, Ok(Ended { told: 1, left: 0 }));
+    let end = async |by: (i64, &str)| database::end_sessions(&session, &role("app"), by).await;
+    // One that slept until another had changed the password ends nobody's session.
+    let fenced = || Ok(Ended::Fenced { epoch: 1, operation: "one".to_owned() });
+    assert_eq!((end((0, "sleeper")).await, end((1, "sleeper")).await), (fenced(), fenced()));
+    assert_eq!(first(&old, "SELECT 'still here'").await, "still here");
+    assert_eq!(end((1, "one")).await, Ok(Ended::Told { told: 1, left: 0 }));
     old.simple_query("SELECT 1").await.unwrap_err();
-    assert_eq!(database::end_sessions(&session, &role("app")).await, Ok(Ended { told: 0, left: 0 }));
+    assert_eq!(end((1, "one")).await, Ok(Ended::Told { told: 0, left: 0 }));
     assert_eq!(proof(&cluster.plain(), "app", APP).await, Err(LoginError::WrongPassword));
 }

@@ -118,6 +118,27 @@ fn a_slot_that_somebody_uses_gets_no_other_password_unless_that_is_wanted() {
 }
 
 #[test]
+fn a_copy_that_has_another_login_than_home_is_told_in_the_plan() {
+    let world = World::new(BY_VALUE);
+    // The right one in home, and the copy with one that may be the other slot's.
+    world.sql("ALTER ROLE app PASSWORD 'canary-by-hand'");
+    world.site.set("RDS_PASSWORD", "canary-by-hand");
+    world.site.cloud.reset_calls();
+    let output = world.rotate("database --dry-run");
+    assert_eq!(output.code, Some(6), "{}", output.stderr);
+    for part in ["another login than home does", "beanstalk:web database/RDS_PASSWORD", "strongroom sync"] {
+        assert!(output.stderr.contains(part), "`{part}` is not in: {}", output.stderr);
+    }
+    assert_eq!(world.site.cloud.count("ssm:PutParameter"), 0, "a dry run takes no lease");
+    let output = world.rotate("database");
+    assert_eq!(output.code, Some(6), "{}", output.stderr);
+    assert!(!output.stderr.contains("gets the new password"), "it is asked before: {}", output.stderr);
+    world.site.env.run("sync").success();
+    world.rotate("database").success();
+    world.holds("after a sync");
+}
+
+#[test]
 fn a_server_that_is_not_set_up_is_told_so_and_a_set_up_is_shown_with_its_reasons_and_is_made_once() {
     let world = World::bare(BY_REFERENCE);
     let output = world.rotate("database");
@@ -131,6 +152,8 @@ fn a_server_that_is_not_set_up_is_told_so_and_a_set_up_is_shown_with_its_reasons
     assert_eq!(world.site.referred(), "RDS_PASSWORD_A");
     assert!(world.site.is_in_order());
     world.holds("set up");
+    let operations = world.site.env.run("operations").success();
+    assert!(operations.contains("rotate database --setup"), "{operations}");
     let output = world.rotate("database --setup");
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert!(output.stderr.contains("is set up"), "{}", output.stderr);

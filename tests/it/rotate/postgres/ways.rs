@@ -13,6 +13,7 @@ fn a_login_that_somebody_knows_ends_with_the_rotation_and_so_do_its_sessions() {
     let output = world.rotate("database --compromised");
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert!(output.stderr.contains("its sessions are ended"), "{}", output.stderr);
+    assert!(!output.stderr.contains("goes on working"), "{}", output.stderr);
     assert!(!world.takes("app", APP));
     world.runtime.block_on(old.simple_query("SELECT 1")).unwrap_err();
     world.holds("compromised");
