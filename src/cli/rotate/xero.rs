@@ -21,12 +21,11 @@ use crate::rotate::{self, Age, Foreseen, Holders};
 use crate::secret::Secret;
 use crate::store::{Home, OperationId};
 use crate::web::Patience;
-use crate::xero::{UNUSED, Xero};
+use crate::xero::{Spelling, UNUSED, Xero};
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// From this age on a refresh token is worth a warning.
@@ -46,6 +45,8 @@ struct Run<'a> {
 
 /// One login, and what home holds of it.
 struct Login {
+    /// The instance that names its operation.
+    first: Instance,
     instances: Vec<Instance>,
     held: BTreeMap<Instance, Held>,
     /// What an earlier run has left midway.
@@ -187,7 +188,10 @@ impl<'a> Run<'a> {
             let midway = open.iter().find(|one| instances.iter().any(|name| one.command == of(name)));
             let held = held.iter().filter(|(name, _)| instances.contains(name));
             let held = held.map(|(name, held)| (name.clone(), held.clone())).collect();
-            Login { instances, held, midway: midway.cloned() }
+            // What was begun keeps the name that it has in home.
+            let first = instances.iter().find(|name| midway.is_some_and(|one| one.command == of(name)));
+            let first = first.unwrap_or(&instances[0]).clone();
+            Login { first, instances, held, midway: midway.cloned() }
         });
         Ok((logins.collect(), without))
     }
@@ -198,6 +202,7 @@ impl<'a> Run<'a> {
         let pace = variable("STRONGROOM_POLL_INTERVAL_MS").map(|_| ctx.poll_interval()).transpose()?;
         Ok(XeroLogin {
             spec: self.spec,
+            first: login.first.clone(),
             instances: login.instances.clone(),
             past: self.past.as_ref(),
             recorded: matches!(environment.home, Place::Ssm | Place::SecretsManager),
@@ -205,14 +210,13 @@ impl<'a> Run<'a> {
             pace: pace.and_then(|pace| SignedDuration::try_from(pace).ok()),
             by: ctx.whoami(),
             command: format!("strongroom -e {} xero", environment.name),
-            known: Mutex::default(),
-            asked: AtomicBool::new(false),
+            learned: Mutex::default(),
             tell: &*self.tell,
         })
     }
 
     fn command(&self, login: &Login) -> String {
-        format!("rotate {}/{}", self.story.spec.name, login.instances[0])
+        format!("rotate {}/{}", self.story.spec.name, login.first)
     }
 
     /// What a login is called: its instances.
@@ -287,10 +291,20 @@ impl<'a> Run<'a> {
         for login in meant {
             let desired = self.desired(login);
             let ends = login.held.values().filter_map(Held::ends).min();
-            for name in &login.instances {
+            for (name, held) in &login.held {
                 let mut detail = |key, text: String| sketch.details.push((self.address(name, key), text));
                 detail(&self.spec.refresh_token, "the next one from Xero".to_owned());
                 detail(&self.spec.access_token, "the one that comes with it".to_owned());
+                let odd = held
+                    .expires
+                    .as_ref()
+                    .filter(|text| Spelling::read(text.expose(), held.claims().expires).is_none());
+                if odd.is_some() {
+                    sketch.notes.push(format!(
+                        "{}/{name}: {} is written in no way that is known here: it gets RFC 3339, which its app must read",
+                        self.spec.group, self.spec.token_expires_at
+                    ));
+                }
                 let until = ends.map(|ends| format!("; now {}", moment(ends))).unwrap_or_default();
                 detail(&self.spec.token_expires_at, format!("its end{until}"));
             }

@@ -13,10 +13,9 @@ use crate::secret::Secret;
 use crate::store::{ErrorKind, Store, StoreError};
 use crate::xero::{Client, Grant, RefreshToken, Tokens, XeroError};
 use jiff::{SignedDuration, Timestamp};
-use std::sync::atomic::Ordering;
 
 impl XeroLogin<'_> {
-    /// Keeps what is about to be sent, here and in home, which shows at the same time that home can be written to.
+    /// Keeps what is about to be sent, here and in home, once it is known that home can be written to.
     pub(super) async fn intend(
         &self,
         round: usize,
@@ -26,23 +25,61 @@ impl XeroLogin<'_> {
     ) -> Result<String, StoreError> {
         operation.keep_minted(&format!("begun-{round}"), &begun.sealable()).map_err(damaged)?;
         let Some(shelf) = self.shelf(store) else { return Ok(DONE.to_owned()) };
+        match self.show_writable(begun, operation, store).await {
+            Ok(()) => {}
+            // With nothing sent yet there is nothing to go on with. Once a token was sent, there is.
+            Err(error) if round == 1 && !begun.doubt => return Ok(told::refused_by_home(&error)),
+            Err(error) => return Err(error),
+        }
         let before = shelf.read().await?;
         let spelled =
             begun.held.iter().filter_map(|(name, held)| Some((name.to_string(), held.spelled.clone()?)));
+        let accesses = begun
+            .held
+            .iter()
+            .filter_map(|(name, held)| Some((name.to_string(), digest(held.access.as_ref()?))));
         let open = Open {
             operation: operation.id().to_string(),
             by: self.by.clone(),
             from: digest(&begun.token),
             first: begun.first,
             spelled: spelled.collect(),
+            accesses: accesses.collect(),
             answer: None,
+            earlier: begun.told.clone(),
         };
-        match shelf.write(operation.id(), &Record { open: Some(open), ..before }).await {
+        let kept =
+            match shelf.write(operation.id(), &Record { open: Some(open.clone()), ..before.clone() }).await {
+                // Too long with the answer of before, which is sealed here: home does without.
+                Err(error) if error.kind == ErrorKind::Invalid && open.earlier.is_some() => {
+                    let open = Some(Open { earlier: None, ..open });
+                    shelf.write(operation.id(), &Record { open, ..before }).await
+                }
+                kept => kept,
+            };
+        match kept {
             Ok(()) => Ok(DONE.to_owned()),
-            // With nothing sent yet there is nothing to go on with. Once a token was sent, there is.
             Err(error) if round == 1 && !begun.doubt => Ok(told::refused_by_home(&error)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Puts a time back as it is: a right that is missing is found while the token is good. Between our look and our write
+    /// the app may have stored a later time; an earlier one only has it refresh sooner.
+    async fn show_writable(
+        &self,
+        begun: &Begun,
+        operation: &Operation,
+        store: &dyn Store,
+    ) -> Result<(), StoreError> {
+        for name in begun.held.keys() {
+            for key in [&self.spec.token_expires_at, &self.spec.access_token] {
+                if (Shelf { store, address: at(self.spec, name, key) }).put_back(operation.id()).await? {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Sends the token. What comes back is sealed here, then told to home, and only then read.
@@ -54,14 +91,15 @@ impl XeroLogin<'_> {
         store: &dyn Store,
     ) -> Result<String, StoreError> {
         // What stops it before the call says so: else the token counted as perhaps used up.
-        let held: Vec<Held> = match store.read(&addresses(self.spec, &self.instances)).await {
-            Ok(home) => self.instances.iter().map(|name| Held::of(&home, self.spec, name)).collect(),
+        let members = self.members();
+        let held: Vec<Held> = match store.read(&addresses(self.spec, &members)).await {
+            Ok(home) => members.iter().map(|name| Held::of(&home, self.spec, name)).collect(),
             Err(error) => return Ok(told::unsent(&error)),
         };
-        let Some((id, secret)) = app(&held) else { return Ok(self.no_app()) };
+        let Some((id, secret)) = app(&held) else { return Ok(self.appless()) };
         let client = Client { id: id.expose(), secret };
         let (xero, grant) = (self.xero(), Grant::Refresh(old));
-        self.asked.store(true, Ordering::Relaxed);
+        self.learned().asked = true;
         let call = async { xero.token(&client, &grant).await?.minted() };
         let answer = match mint(operation, &token(number), call).await {
             Ok(answer) => {
@@ -121,8 +159,9 @@ impl XeroLogin<'_> {
         store: &dyn Store,
     ) -> Result<(), StoreError> {
         let Ok(tokens) = Tokens::parse(answer) else { return Ok(()) };
-        let home = store.read(&addresses(self.spec, &self.instances)).await?;
-        for name in &self.instances {
+        let members = self.members();
+        let home = store.read(&addresses(self.spec, &members)).await?;
+        for name in &members {
             if Held::of(&home, self.spec, name).refresh.is_some_and(|now| now.same_as(old)) {
                 let address = at(self.spec, name, &self.spec.refresh_token);
                 Shelf { store, address }.put(operation.id(), &tokens.refresh_token).await?;
@@ -141,8 +180,9 @@ impl XeroLogin<'_> {
                 return Ok(format!("not tried: {error}"));
             }
         };
-        let home = store.read(&addresses(self.spec, &self.instances)).await?;
-        for name in &self.instances {
+        let members = self.members();
+        let home = store.read(&addresses(self.spec, &members)).await?;
+        for name in &members {
             let tenant = Held::of(&home, self.spec, name).tenant;
             if let Some(one) = connections
                 .iter()
@@ -166,7 +206,7 @@ impl XeroLogin<'_> {
         let before = shelf.read().await?;
         let refreshed = operation.acted().iter().any(|one| one.effect == TRY);
         let at = operation.now().as_second();
-        let organisations = self.known.lock().expect("no code panics while it holds the lock").clone();
+        let organisations = self.learned().organisations.clone();
         let last = refreshed.then(|| Last { at, by: self.by.clone(), organisations });
         let refused = if refreshed { None } else { self.refused(operation)?.or(before.refused) };
         let record = Record { open: None, last: last.or(before.last), refused };

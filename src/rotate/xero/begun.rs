@@ -4,6 +4,7 @@
 //! Owns the wire format of that.
 
 use super::login::Held;
+use super::record::{Told, WireTold};
 use crate::journal::Answer;
 use crate::name::Instance;
 use crate::secret::Secret;
@@ -24,6 +25,8 @@ pub(super) struct Begun {
     /// Whether that operation may have used it up.
     pub(super) doubt: bool,
     pub(super) held: BTreeMap<Instance, Before>,
+    /// What home was told of an answer to another token, which this round's intent takes the place of.
+    pub(super) told: Option<Told>,
 }
 
 /// What home held of an instance.
@@ -65,6 +68,8 @@ struct Wire<T> {
     first: i64,
     doubt: bool,
     held: BTreeMap<String, WireBefore<T>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told: Option<WireTold<T>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,12 +93,14 @@ impl Begun {
             (instance.to_string(), before)
         });
         let (token, first) = (self.token.expose(), self.first.as_second());
-        let wire = Wire { token, first, doubt: self.doubt, held: held.collect() };
+        let told = self.told.as_ref().map(Told::wire);
+        let wire = Wire { token, first, doubt: self.doubt, held: held.collect(), told };
         // Room for all of it, so that growing leaves no copy behind.
         let tokens = |before: &WireBefore<&str>| {
             before.refresh.map_or(0, str::len) + before.access.map_or(0, str::len) + 1024
         };
-        let room = 2 * (token.len() + wire.held.values().map(tokens).sum::<usize>()) + 1024;
+        let told = self.told.as_ref().map_or(0, |told| told.answer.len() + 128);
+        let room = 2 * (token.len() + told + wire.held.values().map(tokens).sum::<usize>()) + 1024;
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         serde_json::to_writer(&mut *bytes, &wire).expect("texts and numbers always serialise");
         Answer::new(std::mem::take(&mut *bytes))
@@ -116,6 +123,7 @@ impl Begun {
             first: Timestamp::from_second(wire.first).ok()?,
             doubt: wire.doubt,
             held: wire.held.into_iter().filter_map(before).collect(),
+            told: wire.told.and_then(Told::read),
         })
     }
 }
@@ -155,8 +163,11 @@ mod tests {
                 spelled: spelled.clone(),
             };
             let first = Timestamp::from_second(1_795_356_000).unwrap();
-            let begun = Begun { token: of(&token), first, doubt, held: [("1".parse().unwrap(), before)].into() };
+            let held = [("1".parse().unwrap(), before)].into();
+            let told = doubt.then(|| Told { from: "of".to_owned(), at: first, answer: of(&token) });
+            let begun = Begun { token: of(&token), first, doubt, held, told };
             let read = Begun::read(&begun.sealable()).unwrap();
+            prop_assert_eq!(read.told.map(|told| told.answer.expose().to_owned()), doubt.then(|| token.clone()));
             prop_assert_eq!((read.token.expose(), read.first, read.doubt), (token.as_str(), first, doubt));
             let one = &read.held[&"1".parse().unwrap()];
             prop_assert_eq!(one.access.as_ref().map(Secret::expose), access.as_deref());

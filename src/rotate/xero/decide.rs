@@ -8,9 +8,9 @@ use super::login::Held;
 use super::pair::{Pair, is_among};
 use super::record::{Open, digest};
 use super::story::Story;
-use crate::name::Instance;
+use crate::name::{Instance, Key};
 use crate::secret::Secret;
-use crate::xero::{self, Again, Home, Person, RefreshToken, Sent};
+use crate::xero::{self, Again, Claims, Home, Person, RefreshToken, Sent};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -32,14 +32,18 @@ pub struct Facts {
     pub(super) story: Story,
     /// What each round began with.
     pub(super) begun: Vec<Begun>,
-    /// What was answered in each round, the first being 1; 0 is what another host left in home.
+    /// Whether an instance has left the login, and its tokens with it.
+    pub(super) left: bool,
+    /// What home has of the app in no instance.
+    pub(super) lacks: Option<Key>,
+    /// What was answered in each round, the first being 1; 0 is what was answered to a token of none of them.
     pub(super) answered: Vec<(usize, Pair)>,
     /// What home was told, by us or by another host.
     pub(super) open: Option<Open>,
     /// Whether that is of this operation.
     pub(super) open_is_ours: bool,
-    /// A pair of somebody else that our write has covered: it is in home's history.
-    pub(super) covered: Option<Pair>,
+    /// A pair of somebody else that our write has covered in an instance: it is in home's history.
+    pub(super) covered: Option<(Instance, Pair)>,
     /// What else may be sent where the token is refused.
     pub(super) others: Vec<Secret>,
 }
@@ -61,6 +65,8 @@ pub(super) enum Move {
     Try(Secret),
     /// Tell home that nothing is under way.
     Close,
+    /// Nothing to authenticate with.
+    NoApp(Key),
     /// Home cannot be written to, and nothing was sent.
     Unkept,
     /// Xero cannot be reached; nothing was used up.
@@ -81,8 +87,11 @@ impl Facts {
             return Move::Done;
         }
         if self.home.is_empty() && !self.begun.is_empty() {
-            // Somebody has deleted the tokens meanwhile, and meant it.
-            return self.end(Move::Person(Person::Refused));
+            // Somebody has deleted the tokens meanwhile, or put another user's there, and meant it.
+            return self.end(if self.left { Move::Done } else { Move::Person(Person::Refused) });
+        }
+        if let Some((instance, theirs)) = self.covered.as_ref().filter(|(_, pair)| self.is_anothers(pair)) {
+            return Move::Store { pair: theirs.clone(), instances: vec![instance.clone()] };
         }
         let pair = self.pair();
         let view = xero::Facts {
@@ -107,12 +116,13 @@ impl Facts {
         }
     }
 
-    /// The pair that counts: of the last round, or, where that was refused, of all of them.
+    /// The pair that counts: of the last round, or, where that was refused, of all of them. What was answered to a token
+    /// of no round counts before the first one.
     fn pair(&self) -> Option<&Pair> {
         let round = self.story.rounds.len();
         let last = self.story.rounds.last().and_then(|round| round.asks.last());
         let refused = last.is_some_and(|ask| !ask.answered && ask.token == RefreshToken::Refused);
-        let counts = self.answered.iter().filter(|(of, _)| *of == round || *of == 0 || refused);
+        let counts = self.answered.iter().filter(|(of, _)| *of == round || refused);
         // Of two of one second the later answer.
         counts.map(|(_, pair)| pair).max_by_key(|pair| pair.issued)
     }
@@ -148,14 +158,24 @@ impl Facts {
             let access = held.access.as_ref().filter(|access| !self.is_known_access(instance, access));
             Some(Pair { ends: held.ends().filter(|_| access.is_some()), ..Pair::seen(refresh, access) })
         });
-        let covered = self.covered.iter().filter(|pair| self.is_theirs(&pair.refresh)).cloned();
+        let covered = self.covered.iter().map(|(_, pair)| pair);
+        let covered = covered.filter(|pair| self.is_theirs(&pair.refresh)).cloned();
         seen.chain(covered).max_by_key(|pair| pair.issued)
+    }
+
+    /// Whether a pair is of another user than the login.
+    fn is_anothers(&self, pair: &Pair) -> bool {
+        let befores = self.begun.iter().flat_map(|begun| begun.held.values());
+        let mut users = befores.filter_map(|before| Claims::of(before.access.as_ref()?).user).peekable();
+        let user = pair.user();
+        user.is_some() && users.peek().is_some() && users.all(|one| Some(one) != user)
     }
 
     fn is_known_access(&self, instance: &Instance, access: &Secret) -> bool {
         let before = self.begun.iter().filter_map(|begun| begun.held.get(instance)?.access.as_ref());
         let ours = self.answered.iter().filter_map(|(_, pair)| pair.access.as_ref());
-        is_among(access, before.chain(ours))
+        let told = self.open.as_ref().and_then(|open| open.accesses.get(instance.as_str()));
+        is_among(access, before.chain(ours)) || told.is_some_and(|told| *told == digest(access))
     }
 
     fn standing(&self, pair: Option<&Pair>) -> Home {
@@ -239,7 +259,11 @@ impl Facts {
 
     fn begin(&self) -> Move {
         match self.newest() {
-            Some(token) => self.begin_with(token),
+            Some(token) => match &self.lacks {
+                // Once something was sent, there is an answer to go on for.
+                Some(key) if self.begun.is_empty() => Move::NoApp(key.clone()),
+                _ => self.begin_with(token),
+            },
             // Who has none is told so before anything is begun.
             None => Move::Person(Person::Refused),
         }
@@ -261,7 +285,8 @@ impl Facts {
             };
             (instance.clone(), before)
         });
-        Move::Begin(Begun { first, doubt: foreign.is_some(), held: held.collect(), token })
+        let told = self.open.as_ref().and_then(Open::told);
+        Move::Begin(Begun { first, doubt: foreign.is_some(), held: held.collect(), token, told })
     }
 
     fn ask(&self) -> Move {
@@ -315,7 +340,7 @@ impl Facts {
             // A lost answer may have come after his.
             None => !self.sent().is_some_and(|sent| sent.doubt),
         };
-        if !certain && !self.begun.is_empty() {
+        if !certain {
             // Only Xero knows which of both is good: his is sent, and where it is refused ours is good.
             return self.begin_with(theirs.refresh);
         }
@@ -370,23 +395,6 @@ impl Facts {
 
 /// What a look back needs to know.
 impl Facts {
-    /// Leaves aside what home was told of a token that nobody holds any more, unless its answer is later than what home
-    /// holds.
-    pub(super) fn forget_what_is_over(&mut self) {
-        let Some(open) = self.open.as_ref().filter(|_| !self.open_is_ours) else { return };
-        let told = self.answered.iter().find(|(of, _)| *of == 0).map(|(_, pair)| pair);
-        let is_held = |pair: &Pair| {
-            let mut tokens = self.home.values().filter_map(|held| held.refresh.as_ref());
-            tokens.any(|token| token.same_as(&pair.refresh))
-        };
-        let is_later = |pair: &Pair| self.home.values().all(|held| held.claims().issued < pair.issued);
-        let counts = told.is_some_and(|pair| is_held(pair) || is_later(pair));
-        if !counts && !self.is_about(Some(open)) {
-            self.open = None;
-            self.answered.retain(|(of, _)| *of != 0);
-        }
-    }
-
     /// The instances whose refresh token was written more often than by us, with the version that we began with.
     pub(super) fn jumped(&self) -> Vec<(Instance, i64)> {
         let number = |version: &str| version.parse::<i64>().ok();

@@ -10,19 +10,23 @@
 mod act;
 mod begun;
 mod decide;
+mod heard;
+mod learned;
 mod login;
+mod members;
 mod pair;
 mod record;
 mod story;
 mod told;
 
 pub use decide::Facts;
+pub use learned::Learned;
 pub use login::{Held, addresses, logins};
 pub use record::{Last, Open, Record, Refused};
 
 use super::{Chosen, Holders, Publication, Rotation, Step};
 use crate::journal::{JournalError, Operation};
-use crate::manifest::XeroSpec;
+use crate::manifest::{Manifest, XeroSpec};
 use crate::name::{Instance, Key};
 use crate::plan::{Desired, Want};
 use crate::secret::Secret;
@@ -33,14 +37,14 @@ use crate::xero::{RefreshToken, Tokens, Xero};
 use async_trait::async_trait;
 use begun::Begun;
 use decide::Move;
+use heard::pair_of;
 use jiff::SignedDuration;
 use login::at;
 use pair::{Pair, is_among};
-use record::Shelf;
-use std::collections::BTreeMap;
+use record::{Shelf, digest};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use story::{ASK, CLOSE, INTEND, Story, TRY};
 
 /// What a person should hear while it goes on.
@@ -56,7 +60,9 @@ pub enum Word {
 pub struct XeroLogin<'a> {
     /// The declaration.
     pub spec: &'a XeroSpec,
-    /// The instances that share the login, the first of which names it.
+    /// The instance that names it: home's record of it is there.
+    pub first: Instance,
+    /// The instances that shared the login when it was looked at before the lease.
     pub instances: Vec<Instance>,
     /// Home, for its past.
     pub past: &'a dyn Home,
@@ -70,10 +76,8 @@ pub struct XeroLogin<'a> {
     pub by: String,
     /// How a person calls the rotation: `strongroom -e prod xero`.
     pub command: String,
-    /// What the organisations of the instances are called, as far as it is known.
-    pub known: Mutex<BTreeMap<String, String>>,
-    /// Whether this process has called Xero.
-    pub asked: AtomicBool,
+    /// What it learns on its way.
+    pub learned: Mutex<Learned>,
     /// Is told each word as it comes.
     pub tell: &'a (dyn Fn(Word) + Sync),
 }
@@ -112,36 +116,59 @@ impl Rotation for XeroLogin<'_> {
         let store = store(holders);
         let story = Story::of(operation.acted());
         let begun = begun(operation, story.rounds.len())?;
-        let home = store.read(&addresses(self.spec, &self.instances)).await?;
+        let names: Vec<Instance> = match begun.first() {
+            Some(begun) => begun.held.keys().cloned().collect(),
+            None => self.instances.clone(),
+        };
+        let home = store.read(&addresses(self.spec, &names)).await?;
         let mut home: BTreeMap<Instance, Held> =
-            self.instances.iter().map(|name| (name.clone(), Held::of(&home, self.spec, name))).collect();
+            names.iter().map(|name| (name.clone(), Held::of(&home, self.spec, name))).collect();
         home.retain(|_, held| held.refresh.is_some());
-        let record = match self.shelf(store) {
+        let Record { mut open, last, .. } = match self.shelf(store) {
             Some(shelf) => shelf.read().await?,
             None => Record::default(),
         };
-        if let Some(last) = &record.last {
+        if let Some(last) = &last {
             self.know(&last.organisations);
         }
+        let open_is_ours = open.as_ref().is_some_and(|open| open.operation == operation.id().as_str());
+        let mut told: Vec<(String, Pair)> =
+            open.as_ref().and_then(Open::told).as_ref().and_then(pair_of).into_iter().collect();
         let mut answered = answered(operation, &story)?;
-        let open_is_ours = record.open.as_ref().is_some_and(|open| open.operation == operation.id().as_str());
-        let told = record.open.as_ref().and_then(pair_of).map(|pair| (0, pair));
-        answered.extend(told.filter(|(_, pair)| !answered_by(&answered, &pair.refresh)));
+        let members = match begun.is_empty() {
+            true => members::together(&home, &self.first, open.as_ref(), &told),
+            false => members::faithful(&home, &begun, &answered),
+        };
+        let left = self.settle(&members, &home);
+        home.retain(|name, _| members.contains(name));
+        if open.as_ref().is_some_and(|open| !open_is_ours && !heard::counts(open, &told, &home)) {
+            open = None;
+            told.clear();
+        }
+        told.extend(begun.iter().filter_map(|begun| pair_of(begun.told.as_ref()?)));
+        for (from, pair) in told {
+            let round = begun.iter().rposition(|begun| digest(&begun.token) == from).map_or(0, |at| at + 1);
+            if !answered_by(&answered, &pair.refresh) {
+                answered.push((round, pair));
+            }
+        }
+        let lacks = self.lacks(&home, holders.manifest);
         let mut facts = Facts {
             now: operation.now(),
             enough: self.enough,
             pace: self.pace,
-            asked: self.asked.load(Ordering::Relaxed),
+            asked: self.learned().asked,
             home,
             story,
             begun,
+            left,
+            lacks,
             answered,
-            open: record.open,
+            open,
             open_is_ours,
             covered: None,
             others: Vec::new(),
         };
-        facts.forget_what_is_over();
         self.look_back(&mut facts).await?;
         Ok(facts)
     }
@@ -157,6 +184,7 @@ impl Rotation for XeroLogin<'_> {
             Move::Store { pair, instances } => Step::Publish(self.publication(facts, &pair, &instances)),
             Move::Try(access) => Step::Act(Effect(What::Try(access))),
             Move::Close => Step::Act(Effect(What::Close)),
+            Move::NoApp(key) => give_up(self.no_app(&key)),
             Move::Unkept => give_up(self.unkept(facts)),
             Move::Unreached => give_up(self.unreached(facts)),
             Move::Silent => Step::Person(Box::new(self.silent(facts))),
@@ -225,19 +253,35 @@ fn answered_by(all: &[(usize, Pair)], refresh: &Secret) -> bool {
     is_among(refresh, all.iter().map(|(_, pair)| &pair.refresh))
 }
 
-/// What another host was answered, as it told home.
-fn pair_of(open: &Open) -> Option<Pair> {
-    Some(Pair::answered(Tokens::parse(&open.answer()?).ok()?, open.first))
-}
-
 fn token(number: usize) -> String {
     format!("token-{number}")
 }
 
 impl XeroLogin<'_> {
     fn shelf<'s>(&self, store: &'s dyn Store) -> Option<Shelf<'s>> {
-        let address = Record::address(&self.spec.group, self.instances.first()?);
+        let address = Record::address(&self.spec.group, &self.first);
         self.recorded.then_some(Shelf { store, address })
+    }
+
+    /// Learns which instances are of the login, says which are not any more, and tells whether one has other tokens now.
+    fn settle(&self, members: &BTreeSet<Instance>, home: &BTreeMap<Instance, Held>) -> bool {
+        let before = self.members();
+        self.learned().members = Some(members.iter().cloned().collect());
+        for name in before.iter().filter(|name| !members.contains(*name)) {
+            (self.tell)(Word::Warning(self.apart(name)));
+        }
+        home.keys().any(|name| !members.contains(name))
+    }
+
+    /// What nobody can authenticate without: the app's id, and its secret where the manifest says that there is one.
+    fn lacks(&self, home: &BTreeMap<Instance, Held>, manifest: &Manifest) -> Option<Key> {
+        let secret = &self.spec.client_secret;
+        let declared = manifest.key(&at(self.spec, &self.first, secret)).is_some_and(|key| !key.optional);
+        if home.values().all(|held| held.client.is_none()) {
+            return Some(self.spec.client_id.clone());
+        }
+        let none = home.values().all(|held| held.client_secret.is_none());
+        (declared && none).then(|| secret.clone())
     }
 
     fn xero(&self) -> Xero<'_> {
@@ -278,7 +322,7 @@ impl XeroLogin<'_> {
             let pasts = self.history(&name, &self.spec.access_token).await?;
             let access = pasts.into_iter().filter_map(|past| past.value);
             let access = access.into_iter().find(|token| facts.is_unknown_access(&name, token));
-            facts.covered = Some(Pair::seen(&refresh, access.as_ref()));
+            facts.covered = Some((name, Pair::seen(&refresh, access.as_ref())));
         }
         Ok(())
     }
@@ -309,11 +353,6 @@ impl XeroLogin<'_> {
             }
             pasts => pasts,
         }
-    }
-
-    fn know(&self, organisations: &BTreeMap<String, String>) {
-        let mut known = self.known.lock().expect("no code panics while it holds the lock");
-        known.extend(organisations.clone());
     }
 }
 

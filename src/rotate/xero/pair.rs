@@ -34,6 +34,11 @@ impl Pair {
         let (access, refresh) = (access.cloned(), refresh.clone());
         Pair { refresh, access, issued: claims.issued, ends: claims.expires }
     }
+
+    /// Whose it is, where its access token tells.
+    pub(super) fn user(&self) -> Option<String> {
+        Claims::of(self.access.as_ref()?).user
+    }
 }
 
 /// Whether a token is one of these.

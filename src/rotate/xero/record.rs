@@ -47,8 +47,23 @@ pub struct Open {
     pub first: Timestamp,
     /// How each instance's app spells the time.
     pub(super) spelled: BTreeMap<String, Spelled>,
+    /// Hashes of the access tokens that the instances had: one of them beside another refresh token is not its own.
+    pub(super) accesses: BTreeMap<String, String>,
     /// What Xero answered, until it is stored.
     pub(super) answer: Option<Secret>,
+    /// What was answered before to another token, and is stored if Xero refuses this one.
+    pub(super) earlier: Option<Told>,
+}
+
+/// An answer, with what it was an answer to.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// A hash of the token that was sent.
+    pub(super) from: String,
+    /// From when on it was perhaps sent.
+    pub(super) at: Timestamp,
+    /// What Xero answered.
+    pub(super) answer: Secret,
 }
 
 /// A refresh that was finished.
@@ -90,7 +105,19 @@ struct WireOpen<T> {
     from: String,
     first: i64,
     spelled: BTreeMap<String, Spelled>,
+    #[serde(default)]
+    accesses: BTreeMap<String, String>,
     answer: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier: Option<WireTold<T>>,
+}
+
+/// How an answer stands in a record, and in what a round began with.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireTold<T> {
+    from: String,
+    at: i64,
+    answer: T,
 }
 
 /// A hash of a token that tells whether another one is the same.
@@ -121,7 +148,9 @@ impl Record {
                 from: open.from,
                 first: Timestamp::from_second(open.first).ok()?,
                 spelled: open.spelled,
+                accesses: open.accesses,
                 answer: open.answer.and_then(secret),
+                earlier: open.earlier.and_then(Told::read),
             })
         };
         Record { open: wire.open.and_then(open), last: wire.last, refused: wire.refused }
@@ -139,9 +168,11 @@ impl Record {
             from: open.from.clone(),
             first: open.first.as_second(),
             spelled: open.spelled.clone(),
+            accesses: open.accesses.clone(),
             answer: open.answer.as_ref().map(Secret::expose),
+            earlier: open.earlier.as_ref().map(Told::wire),
         });
-        let length = self.open.as_ref().and_then(|open| open.answer.as_ref()).map_or(0, Secret::len);
+        let length = self.open.as_ref().and_then(Open::told).map_or(0, |told| told.answer.len());
         let (last, refused) = (self.last.clone(), self.refused.clone());
         let wire = Wire { strongroom: FORMAT.to_owned(), open, last, refused };
         let mut bytes = Zeroizing::new(Vec::with_capacity(2 * length + 16 * 1024));
@@ -154,12 +185,30 @@ impl Open {
     /// The same with an answer, where that is text.
     pub(super) fn with(mut self, answer: &Answer) -> Option<Open> {
         self.answer = Some(Secret::from_bytes(answer.expose().to_vec()).ok()?);
+        self.earlier = None;
         Some(self)
     }
 
+    /// The answer that it knows.
+    pub(super) fn told(&self) -> Option<Told> {
+        let own = |answer: &Secret| Told { from: self.from.clone(), at: self.first, answer: answer.clone() };
+        self.answer.as_ref().map(own).or_else(|| self.earlier.clone())
+    }
+}
+
+impl Told {
     /// The answer as it was sealed.
-    pub(super) fn answer(&self) -> Option<Answer> {
-        Some(Answer::new(self.answer.as_ref()?.expose().as_bytes().to_vec()))
+    pub(super) fn answer(&self) -> Answer {
+        Answer::new(self.answer.expose().as_bytes().to_vec())
+    }
+
+    pub(super) fn wire(&self) -> WireTold<&str> {
+        WireTold { from: self.from.clone(), at: self.at.as_second(), answer: self.answer.expose() }
+    }
+
+    pub(super) fn read(wire: WireTold<&RawValue>) -> Option<Told> {
+        let at = Timestamp::from_second(wire.at).ok()?;
+        Some(Told { from: wire.from, at, answer: secret(wire.answer)? })
     }
 }
 
@@ -189,35 +238,70 @@ impl Shelf<'_> {
 
     /// Puts a text there.
     pub(super) async fn put(&self, operation: &OperationId, text: &Secret) -> Result<(), StoreError> {
+        let is_there = |entry: &Entry| entry.held.value().is_some_and(|now| now.same_as(text));
         let mut tried = 0;
         loop {
             let (before, base) = self.held().await?;
-            if before.as_ref().is_some_and(|entry| entry.held.value().is_some_and(|now| now.same_as(text))) {
+            if before.as_ref().is_some_and(is_there) {
                 return Ok(());
             }
-            let change = Change { address: self.address.clone(), before, after: Want::value(text.clone()) };
-            let write = Write {
-                place: String::new(),
-                unit: self.store.unit_of(&self.address),
-                base,
-                changes: vec![change],
-                notes: Vec::new(),
-            };
-            self.store.review(&write).await?;
-            let written = self.store.write(&write.unit, write.base.as_ref(), operation, &write.changes).await;
-            let (error, again) = match written {
-                Receipt::Applied(applied) => return self.store.settle(&applied).await,
-                Receipt::Unknown(error) => (error, true),
-                Receipt::NotApplied(error) => {
-                    let again = matches!(error.kind, ErrorKind::Transient | ErrorKind::Conflict);
-                    (error, again)
-                }
+            let Err((error, again)) = self.write_one(operation, before, base, text).await else {
+                return Ok(());
             };
             tried += 1;
             if !again || tried == TRIES {
                 return Err(error);
             }
             tokio::time::sleep(Duration::from_millis(50 << tried)).await;
+        }
+    }
+
+    /// Puts what is there in its place once more, which shows that it may be written; `false` where nothing is there. Who
+    /// is overtaken by somebody else has seen as much.
+    pub(super) async fn put_back(&self, operation: &OperationId) -> Result<bool, StoreError> {
+        let mut tried = 0;
+        loop {
+            let (before, base) = self.held().await?;
+            let Some(text) = before.as_ref().and_then(|entry| entry.held.value()).cloned() else {
+                return Ok(false);
+            };
+            let Err((error, again)) = self.write_one(operation, before, base, &text).await else {
+                return Ok(true);
+            };
+            tried += 1;
+            match error.kind {
+                ErrorKind::Conflict => return Ok(true),
+                _ if !again || tried == TRIES => return Err(error),
+                _ => tokio::time::sleep(Duration::from_millis(50 << tried)).await,
+            }
+        }
+    }
+
+    /// Writes once; an error with whether it may help to try again.
+    async fn write_one(
+        &self,
+        operation: &OperationId,
+        before: Option<Entry>,
+        base: Option<Version>,
+        text: &Secret,
+    ) -> Result<(), (StoreError, bool)> {
+        let change = Change { address: self.address.clone(), before, after: Want::value(text.clone()) };
+        let write = Write {
+            place: String::new(),
+            unit: self.store.unit_of(&self.address),
+            base,
+            changes: vec![change],
+            notes: Vec::new(),
+        };
+        let once = |error| (error, false);
+        self.store.review(&write).await.map_err(once)?;
+        match self.store.write(&write.unit, write.base.as_ref(), operation, &write.changes).await {
+            Receipt::Applied(applied) => self.store.settle(&applied).await.map_err(once),
+            Receipt::Unknown(error) => Err((error, true)),
+            Receipt::NotApplied(error) => {
+                let again = matches!(error.kind, ErrorKind::Transient | ErrorKind::Conflict);
+                Err((error, again))
+            }
         }
     }
 }
@@ -238,7 +322,9 @@ mod tests {
             from: digest(&secret("canary-old")),
             first: Timestamp::from_second(1_795_356_000).unwrap(),
             spelled: [("1".to_owned(), Spelled { text: "1795356000".to_owned(), ends: None })].into(),
+            accesses: BTreeMap::new(),
             answer: None,
+            earlier: None,
         };
         let open = open.with(&Answer::new(b"strongroom/answer 1\n\n{\"canary\":\"\\\"\"}".to_vec())).unwrap();
         let last = Last { at: 7, by: "bob@desk".to_owned(), organisations: BTreeMap::new() };
@@ -249,10 +335,15 @@ mod tests {
         assert_eq!(read.last, Some(last));
         assert!(read.refusal(&secret("canary-old")).is_some() && read.refusal(&secret("another")).is_none());
         let read = read.open.unwrap();
-        assert_eq!(read.answer().unwrap().expose(), b"strongroom/answer 1\n\n{\"canary\":\"\\\"\"}");
+        assert_eq!(read.told().unwrap().answer().expose(), b"strongroom/answer 1\n\n{\"canary\":\"\\\"\"}");
         assert_eq!(read.from, digest(&secret("canary-old")));
         let before = r#"{"strongroom":"strongroom/xero 1","open":null,"last":{"at":7,"by":"bob@desk"}}"#;
         assert_eq!(Record::read(&secret(before)).last.map(|last| last.at), Some(7), "of an earlier version");
+        // The next round has told home of its own token, and of the answer that it may need still.
+        let next = Open { from: "next".to_owned(), answer: None, earlier: read.told(), ..read };
+        let next = Record { open: Some(next), ..Record::default() };
+        let told = Record::read(&next.text()).open.unwrap().told().unwrap();
+        assert_eq!((told.from, told.at.as_second()), (digest(&secret("canary-old")), 1_795_356_000));
         for odd in ["", "{}", "null", r#"{"strongroom":"strongroom/xero 2","open":null,"last":null}"#] {
             let read = Record::read(&secret(odd));
             assert!(read.open.is_none() && read.last.is_none(), "{odd}");

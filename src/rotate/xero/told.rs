@@ -2,7 +2,7 @@
 
 use super::XeroLogin;
 use super::decide::Facts;
-use crate::name::Instance;
+use crate::name::{Instance, Key};
 use crate::store::{ErrorKind, StoreError};
 use crate::xero::{Again, Connection, GRACE, Person, RefreshToken, UNUSED, XeroError};
 use jiff::{SignedDuration, Timestamp};
@@ -36,18 +36,38 @@ impl XeroLogin<'_> {
         format!("Xero ({host})")
     }
 
-    pub(super) fn no_app(&self) -> String {
+    pub(super) fn appless(&self) -> String {
         format!("unspent stop: no instance of {} has a {}", self.name(), self.spec.client_id)
+    }
+
+    pub(super) fn no_app(&self, key: &Key) -> StoreError {
+        let message = format!("{}: home holds no {key}, so nothing was sent", self.name());
+        self.error(ErrorKind::Person, message).hint(format!(
+            "`strongroom set {}/{}/{key}` as the app has it at developer.xero.com, and rotate again",
+            self.spec.group, self.first
+        ))
+    }
+
+    /// An instance that this leaves alone.
+    pub(super) fn apart(&self, name: &Instance) -> String {
+        format!(
+            "{}/{name} is not of the login that is refreshed here any more: left as it is",
+            self.spec.group
+        )
     }
 
     /// `xero/1 (Acme Ltd)`; all instances of a login that several share.
     pub(super) fn name(&self) -> String {
-        let known = self.known.lock().expect("no code panics while it holds the lock");
+        let names = match self.members() {
+            none if none.is_empty() => self.instances.clone(),
+            members => members,
+        };
+        let known = self.learned().organisations.clone();
         let of = |name: &Instance| match known.get(name.as_str()).filter(|text| !text.is_empty()) {
             Some(organisation) => format!("{}/{name} ({organisation})", self.spec.group),
             None => format!("{}/{name}", self.spec.group),
         };
-        let names: Vec<String> = self.instances.iter().map(of).collect();
+        let names: Vec<String> = names.iter().map(of).collect();
         names.join(" and ")
     }
 
@@ -56,20 +76,21 @@ impl XeroLogin<'_> {
     }
 
     fn set_secret(&self) -> String {
-        let first = self.instances.first().map(ToString::to_string).unwrap_or_default();
-        format!("strongroom set {}/{first}/{}", self.spec.group, self.spec.client_secret)
+        format!("strongroom set {}/{}/{}", self.spec.group, self.first, self.spec.client_secret)
     }
 
     fn login(&self) -> String {
-        let first = self.instances.first().map(ToString::to_string).unwrap_or_default();
-        format!("`{} login {first}` authorises it again; other logins are not touched by this", self.command)
+        format!(
+            "`{} login {}` authorises it again; other logins are not touched by this",
+            self.command, self.first
+        )
     }
 
     pub(super) fn unkept(&self, facts: &Facts) -> StoreError {
         let kept = facts.story.unkept.clone().unwrap_or_default();
         let (kind, why) = kept.split_once(": ").unwrap_or_default();
         let kind = if kind == "denied" { ErrorKind::Denied } else { ErrorKind::Failed };
-        self.error(kind, format!("{}: home takes no record, so nothing was sent: {why}", self.name()))
+        self.error(kind, format!("{}: home cannot be written, so nothing was sent: {why}", self.name()))
             .hint("the token is as good as before; home must be writable before it is sent")
     }
 
@@ -111,8 +132,7 @@ impl XeroLogin<'_> {
                 self.error(ErrorKind::Person, format!("{name}: {said}: {why}")).hint(self.login())
             }
             Person::Unspent => {
-                let group = &self.spec.group;
-                let first = self.instances.first().map(ToString::to_string).unwrap_or_default();
+                let (group, first) = (&self.spec.group, &self.first);
                 let error =
                     self.error(ErrorKind::Person, format!("{name}: {said}. The token was not used up"));
                 if facts.home.values().all(|held| held.client.is_none()) {

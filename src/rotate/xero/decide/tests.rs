@@ -1,5 +1,6 @@
 //! Which pair stands at the end, by what is known.
 
+use super::super::heard;
 use super::super::story::{Ask, Round};
 use super::*;
 use base64::Engine as _;
@@ -37,6 +38,8 @@ fn facts(refresh: &str, second: i64) -> Facts {
         enough: None,
         pace: None,
         asked: true,
+        left: false,
+        lacks: None,
         home: [("1".parse().unwrap(), held(refresh, second))].into(),
         story: Story::default(),
         begun: Vec::new(),
@@ -57,6 +60,7 @@ fn asked(home: (&str, i64), token: RefreshToken, answered: bool) -> Facts {
         first: at(0),
         doubt: false,
         held: [("1".parse().unwrap(), before)].into(),
+        told: None,
     };
     let story = Story { rounds: vec![Round { asks: vec![ask] }], asked: 1, ..Story::default() };
     Facts { story, begun: vec![begun], ..facts(home.0, home.1) }
@@ -64,6 +68,15 @@ fn asked(home: (&str, i64), token: RefreshToken, answered: bool) -> Facts {
 
 fn answered(home: (&str, i64)) -> Facts {
     Facts { answered: vec![(1, pair("ours", 50))], ..asked(home, RefreshToken::MayBeSpent, true) }
+}
+
+/// Leaves aside what another host has told, where it is over.
+fn hear(facts: &mut Facts) {
+    let told: Vec<_> = facts.answered.iter().map(|(_, pair)| (String::new(), pair.clone())).collect();
+    if facts.open.as_ref().is_some_and(|open| !heard::counts(open, &told, &facts.home)) {
+        facts.open = None;
+        facts.answered.clear();
+    }
 }
 
 fn sends(next: &Move) -> Option<&str> {
@@ -107,7 +120,10 @@ fn a_lost_answer_may_have_come_after_the_pair_that_somebody_else_stored() {
 
 #[test]
 fn theirs_that_our_write_has_covered_is_brought_back_where_it_is_later() {
-    let covered = |second| Facts { covered: Some(pair("theirs", second)), ..answered(("ours", 50)) };
+    let covered = |second| Facts {
+        covered: Some(("1".parse().unwrap(), pair("theirs", second))),
+        ..answered(("ours", 50))
+    };
     assert!(matches!(covered(60).next(), Move::Store { pair, .. } if pair.refresh.expose() == "theirs"));
     assert!(matches!(covered(40).next(), Move::Try(_)));
     assert_eq!(sends(&covered(50).next()), Some("theirs"));
@@ -134,12 +150,14 @@ fn what_another_host_was_answered_is_stored_without_a_call() {
         from: digest(&secret(from)),
         first: at(0),
         spelled: BTreeMap::new(),
+        accesses: BTreeMap::new(),
         answer: None,
+        earlier: None,
     };
     let told = |home: (&str, i64)| {
         let answered = vec![(0, pair("ours", 50))];
         let mut facts = Facts { open: Some(open("old")), answered, ..facts(home.0, home.1) };
-        facts.forget_what_is_over();
+        hear(&mut facts);
         facts.next()
     };
     assert!(matches!(told(("old", -500)), Move::Store { pair, .. } if pair.refresh.expose() == "ours"));
@@ -148,6 +166,55 @@ fn what_another_host_was_answered_is_stored_without_a_call() {
     // Only an intent: the token may be spent since then, and the half hour began then.
     let intent = Facts { open: Some(open("old")), ..facts("old", -500) };
     assert!(matches!(intent.next(), Move::Begin(begun) if begun.doubt && begun.first == at(0)));
+}
+
+/// The app has begun to store a pair when another host's answer is found: its refresh token stands beside the access token
+/// from before, which says nothing of when it was given.
+#[test]
+fn a_pair_that_is_half_stored_is_not_older_than_what_another_host_was_answered() {
+    let open = Open {
+        operation: "another".to_owned(),
+        by: "bob@desk".to_owned(),
+        from: digest(&secret("old")),
+        first: at(0),
+        spelled: BTreeMap::new(),
+        accesses: [("1".to_owned(), digest(&access(-500)))].into(),
+        answer: Some(secret("sealed")),
+        earlier: None,
+    };
+    let mut torn = Facts { open: Some(open), answered: vec![(0, pair("ours", 50))], ..facts("theirs", -500) };
+    hear(&mut torn);
+    let Move::Begin(begun) = torn.next() else { panic!("{:?}", torn.next()) };
+    assert_eq!(begun.token.expose(), "theirs");
+    let told = begun.told.clone().unwrap();
+    assert_eq!((told.answer.expose(), told.from.as_str()), ("sealed", &*digest(&secret("old"))));
+    // It counts again where Xero refuses theirs, and not before.
+    let ask =
+        |token| Ask { number: 1, at: at(99), token, again: Again::Yes, told: String::new(), answered: false };
+    let round =
+        |token| Story { rounds: vec![Round { asks: vec![ask(token)] }], asked: 1, ..Story::default() };
+    torn.begun = vec![begun];
+    torn.open = None;
+    torn.story = round(RefreshToken::Refused);
+    assert!(matches!(torn.next(), Move::Store { pair, .. } if pair.refresh.expose() == "ours"));
+    torn.story = round(RefreshToken::MayBeSpent);
+    assert!(matches!(torn.next(), Move::Wait(_)));
+}
+
+#[test]
+fn without_an_app_nothing_is_begun() {
+    let lacks = Key::parse("client_id").unwrap();
+    let facts = |refresh| Facts { lacks: Some(lacks.clone()), ..facts(refresh, -500) };
+    assert!(matches!(facts("old").next(), Move::NoApp(key) if key == lacks));
+    let mut begun = asked(("old", -500), RefreshToken::Unspent, false);
+    begun.lacks = Some(lacks.clone());
+    assert!(!matches!(begun.next(), Move::NoApp(_)));
+}
+
+#[test]
+fn an_instance_that_got_another_login_is_no_reason_to_send_somebody() {
+    let left = Facts { home: BTreeMap::new(), left: true, ..answered(("ours", 50)) };
+    assert!(matches!(left.next(), Move::Done));
 }
 
 #[test]
@@ -195,7 +262,9 @@ fn an_intent_of_a_host_whose_clock_is_ahead_is_nothing_to_wait_for() {
         from: digest(&secret("old")),
         first: at(900),
         spelled: BTreeMap::new(),
+        accesses: BTreeMap::new(),
         answer: None,
+        earlier: None,
     };
     let ahead = Facts { open: Some(open), ..facts("old", -500) };
     assert!(matches!(ahead.next(), Move::Wait(until) if until <= at(102)));
@@ -218,12 +287,12 @@ proptest! {
     ) {
         let open = foreign.then(|| Open {
             operation: "another".to_owned(), by: String::new(), from: digest(&secret("old")),
-            first: at(0), spelled: BTreeMap::new(), answer: None,
+            first: at(0), spelled: BTreeMap::new(), accesses: BTreeMap::new(), answer: None, earlier: None,
         });
         let answered = if told && foreign { vec![(0, pair("ours", 50))] } else { Vec::new() };
         let enough = enough.then(|| SignedDuration::from_mins(10));
         let mut facts = Facts { now: at(now), open, answered, enough, ..facts(home, second) };
-        facts.forget_what_is_over();
+        hear(&mut facts);
         let next = facts.next();
         prop_assert!(!matches!(next, Move::Ask(_) | Move::Person(_)), "{:?}", next);
     }

@@ -4,6 +4,7 @@
 use super::site::{Site, each, signal};
 use crate::support::cloud::{Call, Effect};
 use crate::support::xero::{self as local, Siblings, Standing};
+use jiff::SignedDuration;
 use rustix::process::Signal;
 use std::sync::{Arc, OnceLock};
 
@@ -101,8 +102,8 @@ fn after_a_fault_at_any_call_to_home_the_next_run_ends_with_a_good_pair() {
 /// The answer came, and home takes nothing any more.
 #[test]
 fn an_answer_that_home_did_not_take_is_stored_by_this_host_or_by_another() {
-    // Puts: 1 the lease, 2 the intent, 3 the answer, 4 the refresh token, 5 the access token, 6 the time.
-    for from in 3..=6 {
+    // Puts: 1 the lease, 2 the time put back, 3 the intent, 4 the answer, 5 the refresh token, 6 the access token, 7 the time.
+    for from in 4..=7 {
         for elsewhere in [false, true] {
             let site = Site::connected("ssm");
             site.cloud.fault("ssm:PutParameter", from..=200, Effect::Deny);
@@ -120,16 +121,66 @@ fn an_answer_that_home_did_not_take_is_stored_by_this_host_or_by_another() {
             assert_eq!(next.code, Some(0), "{what}\n{}", next.stderr);
             site.assert_good(&what, "1");
             // Only who has neither the journal nor the answer asks again.
-            let asked = if elsewhere && from == 3 { 2 } else { 1 };
+            let asked = if elsewhere && from == 4 { 2 } else { 1 };
             assert_eq!(site.xero.count(local::TOKEN), asked, "{what}\n{}", next.stderr);
         }
     }
 }
 
+/// The app has refreshed too and died while it stored its pair, or has not stored all of it yet.
+#[test]
+fn an_answer_that_another_host_finds_never_takes_the_place_of_a_later_pair_that_is_half_stored() {
+    let mut cases = Vec::new();
+    for siblings in [Siblings::Valid, Siblings::LastOnly] {
+        for parts in 1..=3 {
+            for (later, apart) in [(true, 0), (true, 5), (false, 0), (false, 5)] {
+                cases.push((siblings, parts, later, apart));
+            }
+        }
+    }
+    each(&cases, |(siblings, parts, later, apart)| {
+        let site = Site::connected("ssm");
+        site.xero.world(|world| world.behaviour.siblings = *siblings);
+        let old = site.tokens("1").refresh;
+        let apart = SignedDuration::from_secs(*apart);
+        let mut theirs = None;
+        if !later {
+            theirs = site.app_refreshes(&old);
+            site.xero.advance(apart);
+        }
+        let id = Arc::new(OnceLock::new());
+        // With the answer in home's record, and none of it stored.
+        site.cloud.fault("ssm:PutParameter", 5..=5, Effect::KillBefore(signal(&id, Signal::KILL)));
+        assert_eq!(site.run_known("rotate xero --yes", &id).code, None);
+        site.cloud.heal();
+        site.lease_ends();
+        if *later {
+            site.xero.advance(apart);
+            theirs = site.app_refreshes(&old);
+        }
+        let theirs = theirs.unwrap();
+        let values = [
+            ("refresh_token", &theirs.refresh),
+            ("access_token", &theirs.access),
+            ("token_expires_at", &theirs.expires),
+        ];
+        for (key, value) in &values[..*parts] {
+            site.put("1", key, value);
+        }
+        let output = site.elsewhere().env.run("rotate xero --yes");
+        let what = format!("{siblings:?} {parts} later: {later} {apart:?}: {}", output.stderr);
+        assert_eq!(output.code, Some(0), "{what}");
+        let held = site.tokens("1");
+        assert_eq!(site.xero.standing(&held.refresh), Standing::Live, "{what}\n{:#?}", site.story());
+        assert!(site.xero.world(|world| world.bearer(&held.access)).is_some(), "{what}");
+        assert!(site.record("1").is_none_or(|text| text.contains("\"open\":null")), "{what}");
+    });
+}
+
 #[test]
 fn instances_of_one_login_are_all_written_in_the_end() {
-    // Puts: 1 the lease, 2 the intent, 3 the answer, then two of each, and the end.
-    let cases: Vec<(usize, bool)> = (2..=10).map(|put| (put, put % 2 == 0)).collect();
+    // Puts: 1 the lease, 2 and 3 the times put back, 4 the intent, 5 the answer, then two of each, and the end.
+    let cases: Vec<(usize, bool)> = (2..=12).map(|put| (put, put % 2 == 0)).collect();
     each(&cases, |(put, elsewhere)| {
         let site = Site::connected("ssm");
         let tokens = site.connect("2", "demo", "Beta Ltd");

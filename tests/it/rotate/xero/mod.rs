@@ -1,5 +1,6 @@
 //! Xero's tokens: with the real binary, the local Xero, and homes that somebody else writes to too.
 
+mod before;
 mod copies;
 mod crashes;
 mod faults;

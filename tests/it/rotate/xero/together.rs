@@ -17,7 +17,8 @@ enum Moment {
     AnswerLost,
     /// Before ours, and our answer is lost.
     BeforeALostAnswer,
-    /// Just before one of our writes: the record of the answer, the refresh token, the access token, the time.
+    /// Just before one of our writes: the time put back, the intent, the answer, the refresh token, the access token, the
+    /// time, the end.
     BeforePut(usize),
     /// Just after one.
     AfterPut(usize),
@@ -26,7 +27,7 @@ enum Moment {
 fn moments() -> Vec<Moment> {
     let mut all =
         vec![Moment::BeforeTheCall, Moment::AfterTheCall, Moment::AnswerLost, Moment::BeforeALostAnswer];
-    all.extend((3..=7).flat_map(|put| [Moment::BeforePut(put), Moment::AfterPut(put)]));
+    all.extend((2..=8).flat_map(|put| [Moment::BeforePut(put), Moment::AfterPut(put)]));
     all
 }
 
