@@ -3,7 +3,7 @@
 
 use super::{Resolver, step};
 use crate::manifest::model::{
-    EnvironmentSpec, GroupSpec, InstancesSpec, KeySpec, Manifest, Place, Selection,
+    EnvironmentSpec, GroupSpec, InstancesSpec, KeySpec, Manifest, Place, RotationKind, Selection,
 };
 use crate::manifest::problem::nearest;
 use crate::manifest::source::{On, Trail, trail};
@@ -32,6 +32,7 @@ impl Placed<'_> {
 impl Resolver<'_> {
     pub(super) fn clashes(&mut self, manifest: &Manifest) {
         self.paths_clash(manifest);
+        self.refreshed_twice(manifest);
         self.files_clash(manifest);
         self.names_clash(manifest);
         self.homeless(manifest);
@@ -79,6 +80,40 @@ impl Resolver<'_> {
                 other.group.name, other.key.name, one.group.name, one.key.name
             );
             self.help(&self.path_trail(&group), On::Key, &message, "give each its own path");
+        }
+    }
+
+    /// Tokens that are good once may be sent by one environment only: each has a lease of its own, and neither sees that
+    /// of the other.
+    fn refreshed_twice(&mut self, manifest: &Manifest) {
+        let placed = placed(manifest);
+        let mut seen: Vec<&Placed<'_>> = Vec::new();
+        for rotation in manifest.rotations.values() {
+            let RotationKind::Xero(spec) = &rotation.kind else { continue };
+            let is_refreshed = |one: &&Placed<'_>| {
+                one.group.name == spec.group && rotation.environments.contains(&one.environment.name)
+            };
+            let here: Vec<&Placed<'_>> = placed.iter().filter(is_refreshed).collect();
+            let is_same = |one: &Placed<'_>, other: &Placed<'_>| {
+                let places = may_be_one_place(one.environment, other.environment);
+                places && one.environment.name != other.environment.name && one.path == other.path
+            };
+            let twice = here.iter().enumerate().find_map(|(at, one)| {
+                let other = seen.iter().chain(&here[..at]).find(|other| is_same(other, one))?;
+                Some((*other, *one))
+            });
+            if let Some((first, second)) = twice {
+                let message = format!(
+                    "`{}` and `{}` share the tokens of `{}`, and each would refresh them under a lease of its own",
+                    first.environment.name, second.environment.name, spec.group
+                );
+                let help = format!(
+                    "let one of them refresh (`environments = [\"{}\"]`): the others read what it has stored",
+                    first.environment.name
+                );
+                self.help(&step(&trail!["rotate", rotation.name], "environments"), On::Key, &message, &help);
+            }
+            seen.extend(here);
         }
     }
 
@@ -212,16 +247,17 @@ fn placed(manifest: &Manifest) -> Vec<Placed<'_>> {
 /// Whether two keys must not lie at one path.
 fn clash(one: &Placed<'_>, other: &Placed<'_>) -> bool {
     let (here, there) = (one.environment, other.environment);
+    may_be_one_place(here, there) && (here.name == there.name || !(one.is_same_as(other) && one.group.shared))
+}
+
+/// Whether the homes of two environments may be one, as far as the manifest tells.
+fn may_be_one_place(here: &EnvironmentSpec, there: &EnvironmentSpec) -> bool {
     let known_to_differ =
         |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
-    if here.home != there.home
-        || known_to_differ(&here.account, &there.account)
-        || known_to_differ(&here.region, &there.region)
-        || here.endpoint_url != there.endpoint_url
-    {
-        return false;
-    }
-    here.name == there.name || !(one.is_same_as(other) && one.group.shared)
+    here.home == there.home
+        && !known_to_differ(&here.account, &there.account)
+        && !known_to_differ(&here.region, &there.region)
+        && here.endpoint_url == there.endpoint_url
 }
 
 fn plain(file: &str) -> String {
