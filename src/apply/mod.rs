@@ -263,6 +263,12 @@ pub fn finish_leaving(operation: &mut Operation, left: Vec<(Place, Address)>) ->
     carry_out::finish(operation, left)
 }
 
+/// Ends an operation that nobody goes on with: what it did so far stands.
+pub fn give_up(operation: &mut Operation, reason: String) -> Result<Done, ApplyError> {
+    operation.record(Step::Ended { ending: Ending::Nothing, reason: Some(reason) })?;
+    Ok(Done::of(operation))
+}
+
 /// What is done so far of an operation that waits until then, and is left open.
 pub fn paused(operation: &Operation, left: Vec<(Place, Address)>, until: jiff::Timestamp) -> Done {
     Done { left, soaking: Some(until), ..Done::of(operation) }

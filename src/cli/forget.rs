@@ -6,7 +6,8 @@ use super::context::Context;
 use super::operations::moment;
 use super::report::{Exit, Stop};
 use super::ui::shown;
-use crate::journal::{Ending, Journal, Operation, Standing, Step, Summary};
+use crate::apply;
+use crate::journal::{Journal, Operation, Standing, Summary};
 use anyhow::Result;
 
 pub(super) fn run(ctx: &Context, journal: &Journal, summary: &Summary) -> Result<Exit> {
@@ -29,8 +30,7 @@ pub(super) fn run(ctx: &Context, journal: &Journal, summary: &Summary) -> Result
     }
     let environment = ctx.environment()?;
     ctx.ui.approve(&format!("End {id} as it stands?"), environment.protected.then_some(&environment.name))?;
-    let reason = Some("ended as it stood, by hand".to_owned());
-    operation.record(Step::Ended { ending: Ending::Nothing, reason })?;
+    apply::give_up(&mut operation, "ended as it stood, by hand".to_owned())?;
     ctx.ui.note(&format!("{command}: ended; nothing was changed by it"));
     ctx.say_document(&command, &[], Some(id), &[])
 }

@@ -210,12 +210,13 @@ fn go_on(ctx: &Context, id: &OperationId, command: &str, skip_changed: bool) -> 
     }
 }
 
-/// Forgets an operation of which nothing is in a place yet, where the command that began it knows how; `false` where it is
-/// to be undone like every other.
+/// Forgets an operation of which nothing is in a place yet, or that nobody can go on with, where the command that began it
+/// knows how; `false` where it is to be undone like every other.
 fn forget(ctx: &Context, id: &OperationId, command: &str) -> anyhow::Result<bool> {
     let words: Vec<OsString> = command.split(' ').map(OsString::from).collect();
     match parse(&words).map(|cli| cli.verb) {
         Ok(Verb::Xero(args)) => xero::forget(ctx, &args, id),
+        Ok(Verb::Rotate(args)) => rotate::forget(ctx, &args, id),
         _ => Ok(false),
     }
 }

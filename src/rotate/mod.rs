@@ -30,7 +30,7 @@ pub use programs::Programs;
 pub use random::Random;
 
 use crate::apply::{self, ApplyError, Done, Event, Watch};
-use crate::journal::{Ending, HOME, JournalError, NOT_BEGUN, Operation, Step as Line};
+use crate::journal::{HOME, JournalError, NOT_BEGUN, Operation, Step as Line};
 use crate::name::Address;
 use crate::plan::{Desired, Want};
 use crate::secret::Secret;
@@ -246,8 +246,7 @@ fn is_homes(error: &ApplyError, home: &str) -> bool {
 
 /// Ends an operation: what it did so far stands.
 fn give_up(operation: &mut Operation, error: Box<StoreError>) -> Result<ApplyError, ApplyError> {
-    let reason = Some(error.to_string());
-    operation.record(Line::Ended { ending: Ending::Nothing, reason })?;
+    apply::give_up(operation, error.to_string())?;
     Ok(ApplyError::GivenUp { operation: operation.id().clone(), source: error })
 }
 
@@ -285,7 +284,7 @@ async fn act<R: Rotation>(
     if operation.touched() {
         return Err(midway(operation, error));
     }
-    operation.record(Line::Ended { ending: Ending::Nothing, reason: Some(error.to_string()) })?;
+    apply::give_up(operation, error.to_string())?;
     Err(ApplyError::Nothing(Box::new(error)))
 }
 

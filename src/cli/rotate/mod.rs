@@ -6,6 +6,7 @@
 mod command;
 mod django;
 mod follow;
+mod forget;
 mod postgres;
 mod random;
 mod show;
@@ -26,6 +27,8 @@ use clap::Args;
 use postgres::PostgresArgs;
 use std::time::Duration;
 use story::Story;
+
+pub(super) use forget::forget;
 
 /// Give secrets new values, in home and in everything that holds them
 #[derive(Debug, Args)]
@@ -135,7 +138,9 @@ pub(super) fn has_no_part_in(ctx: &Context, one: &Summary, desired: &Desired) ->
         return false;
     };
     let written = |address: &Address| one.targets.iter().any(|target| target.address == *address);
-    !desired.keys().any(|address| written(address) || rotate::renews(&spec.kind, address))
+    // Tokens that somebody stores meanwhile are adopted.
+    let adopts = matches!(spec.kind, RotationKind::Xero(_));
+    !desired.keys().any(|address| written(address) || (!adopts && rotate::renews(&spec.kind, address)))
 }
 
 /// Refuses to undo what would bring back something that is not accepted any more. Answers with what a person should know

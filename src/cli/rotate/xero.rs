@@ -95,10 +95,14 @@ pub(super) fn begin(story: &Story<'_>, spec: &XeroSpec) -> Result<Exit> {
 
 pub(super) fn go_on(story: &Story<'_>, spec: &XeroSpec, which: (&OperationId, bool)) -> Result<Exit> {
     let run = Run::new(story, spec)?;
-    let (logins, _) = run.logins()?;
-    let Some(login) = logins.into_iter().next() else {
-        let name = story.command();
-        return Err(Stop::new(Exit::Failed, format!("{name}: home holds no such instance")).into());
+    let found = match run.logins() {
+        Err(error) if error.is::<UnknownName>() => None,
+        found => found?.0.into_iter().next(),
+    };
+    let Some(login) = found else {
+        let message = format!("{}: home holds no {} of it any more", story.command(), spec.refresh_token);
+        let hint = format!("`strongroom undo {}` says what would be given up, and forgets it", which.0);
+        return Err(Stop::new(Exit::Failed, message).hint(hint).into());
     };
     story.go_on_with(&run.rotation(&login)?, &run.all, &run.holders()?, which)
 }

@@ -16,6 +16,7 @@ mod login;
 mod members;
 mod pair;
 mod record;
+mod remains;
 mod story;
 mod told;
 
@@ -23,6 +24,7 @@ pub use decide::Facts;
 pub use learned::Learned;
 pub use login::{Held, addresses, logins};
 pub use record::{Last, Open, Record, Refused};
+pub use remains::{Forgetting, Remains, close_record};
 
 use super::{Chosen, Holders, Publication, Rotation, Step};
 use crate::journal::{JournalError, Operation};

@@ -48,7 +48,7 @@ fn a_copy_that_a_killed_run_left_behind_is_brought_along_by_the_next_one() {
         let last = calls.iter().rposition(|call| call.contains("UpdateEnvironment")).unwrap() + 1;
         // From the answer on: before it there is nothing to bring along.
         let puts = calls.iter().enumerate().filter(|(_, call)| call.contains("PutParameter"));
-        let first = puts.map(|(at, _)| at + 1).nth(3).unwrap();
+        let first = puts.map(|(at, _)| at + 1).nth(4).unwrap();
         let cases: Vec<(usize, bool, bool)> =
             (first..=last + 2).flat_map(|at| [(at, false, at % 2 == 0), (at, true, at % 2 == 1)]).collect();
         each(&cases, |(at, after, resumes)| {

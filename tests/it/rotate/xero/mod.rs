@@ -4,6 +4,7 @@ mod before;
 mod copies;
 mod crashes;
 mod faults;
+mod forget;
 mod site;
 mod together;
 
