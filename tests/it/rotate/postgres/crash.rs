@@ -1,7 +1,7 @@
 //! A rotation that is killed at every line of its journal and at every call that changes something, and one whose COMMIT is
 //! never answered: every holder's login works at any moment, and `resume` or `undo` ends it.
 
-use super::super::rig::site::{APP, BY_REFERENCE};
+use super::super::rig::site::{APP, BY_REFERENCE, BY_VALUE};
 use super::{World, local};
 use crate::aws::site::killer;
 use crate::crash::shim::{self, How};
@@ -139,27 +139,20 @@ fn a_rotation_that_is_killed_at_any_line_of_its_journal_is_finished_or_taken_bac
     let (files, server) = (Tree::of(&small.env), small.kept());
     let (output, calls) = shim::run_in(&small.env, "rotate database", "", None);
     output.success();
-    let is_ours = |call: &shim::Call| {
-        let ends = |path: &std::path::Path, name: &str| path.to_string_lossy().ends_with(name);
-        let line = call.name == "write" && ends(&call.path, "journal.jsonl");
-        line || (call.name == "rename" && (ends(&call.to, "local.age") || ends(&call.to, "chosen.age")))
-    };
-    let places: Vec<usize> =
-        calls.iter().enumerate().filter(|(_, call)| is_ours(call)).map(|(at, _)| at + 1).collect();
-    assert!(places.len() >= 11, "{}: {calls:?}", places.len());
-    let mut resumed = 0;
-    for at in places {
-        let call = &calls[at - 1];
-        let what = format!("before call {at}, {} {}", call.name, call.path.display());
+    let moments = moments(&calls);
+    assert!(moments.len() >= 22, "{}: {calls:?}", moments.len());
+    let (mut resumed, end) = (0, moments.last().map(|(at, ..)| *at));
+    for (at, how, what) in moments {
+        let is_over = Some(at) == end && how == How::After;
         small.restore(&files, &server);
-        let (output, _) = shim::run_in(&small.env, "rotate database", "", Some((at, How::Before)));
+        let (output, _) = shim::run_in(&small.env, "rotate database", "", Some((at, how)));
         assert_eq!(output.code, None, "{what}: {}", output.stderr);
         small.works(&what);
         let (left, then) = (Tree::of(&small.env), small.kept());
         let output = small.env.run("resume");
         assert_eq!(output.code, Some(0), "{what}: {}", output.stderr);
         let nothing = output.stderr.contains("nothing to resume");
-        assert_eq!(small.works(&what), if nothing { "app" } else { "app_b" }, "{what}");
+        assert_eq!(small.works(&what), if nothing && !is_over { "app" } else { "app_b" }, "{what}");
         assert!(small.env.run("resume").stderr.contains("nothing to resume"), "{what}");
         small.restore(&left, &then);
         let output = small.env.run("undo");
@@ -167,7 +160,146 @@ fn a_rotation_that_is_killed_at_any_line_of_its_journal_is_finished_or_taken_bac
         assert_eq!(small.works(&what), "app", "{what}");
         resumed += usize::from(!nothing);
     }
-    assert!(resumed >= 7, "{resumed}");
+    assert!(resumed >= 14, "{resumed}");
+}
+
+/// The moments at which a run of these calls may be killed: before and after each line of the journal, so before and after
+/// each effect too, and where something is replaced.
+fn moments(calls: &[shim::Call]) -> Vec<(usize, How, String)> {
+    let is_ours = |call: &shim::Call| {
+        let ends = |path: &std::path::Path, name: &str| path.to_string_lossy().ends_with(name);
+        let line = call.name == "write" && ends(&call.path, "journal.jsonl");
+        line || (call.name == "rename" && (ends(&call.to, "local.age") || ends(&call.to, "chosen.age")))
+    };
+    let ours = calls.iter().enumerate().filter(|(_, call)| is_ours(call));
+    let both = ours.flat_map(|(at, call)| {
+        [How::Before, How::After].map(|how| {
+            (at + 1, how, format!("{how:?} call {}, {} {}", at + 1, call.name, call.path.display()))
+        })
+    });
+    both.collect()
+}
+
+/// One login alone: until the server has the new password an undo takes it back, from then on forward is the only way, and
+/// what is sealed gets there from anywhere.
+#[test]
+fn a_rotation_of_one_login_that_is_killed_anywhere_is_finished_or_taken_back_while_that_can_be() {
+    let (runtime, cluster, env) = local("single");
+    let small = Small { cluster, env, runtime };
+    small.env.run("rotate database --setup").success();
+    let (files, server) = (Tree::of(&small.env), small.kept());
+    let words = "rotate database --accept-downtime";
+    let (output, calls) = shim::run_in(&small.env, words, "", None);
+    output.success();
+    let takes = |password: &str| super::takes(&small.runtime, &small.cluster, "app", password);
+    let held = || small.env.run("get RDS_PASSWORD").success();
+    let (mut gaps, mut back) = (0, 0);
+    for (at, how, what) in moments(&calls) {
+        small.restore(&files, &server);
+        let (output, _) = shim::run_in(&small.env, words, "", Some((at, how)));
+        assert_eq!(output.code, None, "{what}: {}", output.stderr);
+        let (old_works, is_gap) = (takes(APP), !takes(&held()));
+        let (left, then) = (Tree::of(&small.env), small.kept());
+        let output = small.env.run("resume");
+        assert_eq!(output.code, Some(0), "{what}: {}", output.stderr);
+        let nothing = output.stderr.contains("nothing to resume");
+        small.works(&what);
+        assert_eq!(nothing && old_works, held() == APP, "{what}: an operation that was begun is finished");
+        assert!(small.env.run("resume").stderr.contains("nothing to resume"), "{what}");
+
+        small.restore(&left, &then);
+        let output = small.env.run("undo");
+        assert_eq!(output.code, Some(i32::from(!old_works)), "{what}: {}", output.stderr);
+        if old_works {
+            assert_eq!(held(), APP, "{what}");
+            assert!(small.env.run("resume").stderr.contains("nothing to resume"), "{what}");
+        } else {
+            assert!(output.stderr.contains("the login from before (`app`) is refused by now"), "{what}");
+            small.env.run("resume").success();
+        }
+        small.works(&what);
+        gaps += usize::from(is_gap);
+        back += usize::from(old_works && !nothing);
+    }
+    // What was only chosen is nobody's yet, and nothing to take back.
+    assert!(gaps >= 4 && back >= 1, "{gaps} {back}");
+}
+
+/// The set-up of a server is one transaction, and is made again where it was cut off; what follows in home and in the copies
+/// is an operation.
+#[test]
+fn a_set_up_that_is_killed_anywhere_is_finished_or_taken_back() {
+    let world = World::bare(BY_REFERENCE);
+    // What the server has of it stays: to make it again changes nothing.
+    let base = {
+        let files = Tree::of(&world.site.env);
+        (files, world.site.cloud.world(|world| world.clone()))
+    };
+    let restore = |(files, cloud): &(Tree, cloud::World)| {
+        files.restore(&world.site.env);
+        world.site.cloud.heal();
+        world.site.cloud.world(|world| *world = cloud.clone());
+    };
+    let words = "rotate database --setup";
+    let (output, calls) = shim::run_in(&world.site.env, words, "", None);
+    output.success();
+    let (mut begun, mut back) = (0, 0);
+    for (at, how, what) in moments(&calls) {
+        restore(&base);
+        let (output, _) = shim::run_in(&world.site.env, words, "", Some((at, how)));
+        assert_eq!(output.code, None, "{what}: {}", output.stderr);
+        world.holds(&what);
+        world.lease_ends();
+        let left = (Tree::of(&world.site.env), world.site.cloud.world(|world| world.clone()));
+        let output = world.site.env.run("resume");
+        assert_eq!(output.code, Some(0), "{what}: {}", output.stderr);
+        let nothing = output.stderr.contains("nothing to resume");
+        assert!(world.site.env.run("resume").stderr.contains("nothing to resume"), "{what}");
+        begun += usize::from(!nothing);
+        world.holds(&what);
+        if nothing {
+            world.rotate("database --setup").success();
+        }
+        assert_eq!(
+            (world.site.referred().as_str(), world.site.is_in_order()),
+            ("RDS_PASSWORD_A", true),
+            "{what}"
+        );
+
+        restore(&left);
+        if !nothing {
+            let output = world.site.env.run("undo");
+            assert_eq!(output.code, Some(0), "{what}: {}", output.stderr);
+            world.holds(&what);
+            assert_eq!(world.site.referred(), "RDS_PASSWORD", "{what}");
+            back += 1;
+        }
+    }
+    assert!(begun >= 8 && back >= 8, "{begun} {back}");
+    world.rotate("database --setup").success();
+    world.rotate("database").success();
+    world.holds("and rotated");
+}
+
+#[test]
+fn a_set_up_whose_commit_has_no_answer_is_made_again_and_harms_nobody() {
+    for arrives in [true, false] {
+        let world = World::bare(BY_VALUE);
+        let (port, to) = (world.cluster.port().to_string(), cutter(&world.cluster, arrives));
+        let manifest = world.site.env.read("strongroom.toml");
+        world.site.env.write("strongroom.toml", manifest.replace(&port, &to.to_string()));
+        let output = world.rotate("database --setup");
+        assert_eq!(output.code, Some(1), "{}", output.stderr);
+        assert!(output.stderr.contains("it is not known whether it is set up"), "{}", output.stderr);
+        let there = world.ask("SELECT count(*) FROM pg_roles WHERE rolname = 'app_b'");
+        assert_eq!(there, if arrives { "1" } else { "0" });
+        let output = world.rotate("database --setup");
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        assert_eq!(output.stderr.contains("is set up"), arrives, "{}", output.stderr);
+        world.site.env.write("strongroom.toml", manifest);
+        world.rotate("database").success();
+        world.holds("set up and rotated");
+    }
 }
 
 /// The end of an old login is the last thing, and what was begun of it is finished.
@@ -213,7 +345,7 @@ fn cutter(cluster: &Cluster, arrives: bool) -> u16 {
     port
 }
 
-fn between(mut client: TcpStream, behind: u16, cut: &AtomicBool, arrives: bool) {
+pub(super) fn between(mut client: TcpStream, behind: u16, cut: &AtomicBool, arrives: bool) {
     let mut server = TcpStream::connect(("127.0.0.1", behind)).unwrap();
     let (mut answers, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
     let answering = std::thread::spawn(move || {

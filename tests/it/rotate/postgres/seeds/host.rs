@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use strongroom::apply::{self, ApplyError, Done};
 use strongroom::database::Tls;
-use strongroom::journal::{Begin, Journal, Operation, Outside, Standing};
+use strongroom::journal::{Begin, Journal, JournalError, Operation, Outside, Standing, Summary};
 use strongroom::manifest::{Instances, RotationKind};
 use strongroom::name::Address;
 use strongroom::plan::Change;
@@ -39,10 +39,32 @@ impl Host<'_> {
         Journal::new(self.state.path(), names, self.identities.recipients(), None, outside)
     }
 
+    /// All operations, once nobody seems to work on them: a child that another test starts at this moment inherits our
+    /// locks for the instant until it is another program.
+    pub(super) fn operations(&self) -> Vec<Summary> {
+        loop {
+            let all = self.journal().list().unwrap();
+            if all.iter().all(|one| one.standing != Standing::Running) {
+                return all;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// The operations that stopped midway.
     pub(super) fn unfinished(&self) -> Vec<OperationId> {
-        let all = self.journal().list().unwrap().into_iter();
+        let all = self.operations().into_iter();
         all.filter(|one| one.standing == Standing::Unfinished).map(|one| one.id).collect()
+    }
+
+    /// Opens one of them; the same is so here.
+    pub(super) fn open(&self, id: &OperationId) -> Operation {
+        loop {
+            match apply::reopened(&self.journal(), id) {
+                Err(ApplyError::Journal(JournalError::Running(_))) => std::thread::yield_now(),
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     /// As `strongroom rotate database` does it, or `strongroom resume ID`; nothing where it is cut off.
@@ -107,7 +129,7 @@ impl Host<'_> {
         let begin = Begin { command: "rotate database", undoes: None, goes_on, in_order: true };
         let mut operation = match resumed {
             None => journal.begin(&begin)?,
-            Some(id) => apply::reopened(&journal, id)?,
+            Some(id) => self.open(id),
         };
         rotate::drive(&mut operation, rotation, holders, false, &mut |_| ()).await
     }

@@ -215,8 +215,8 @@ async fn is_one_login(shop: &Shop, hosts: &[Host<'_>], what: &str, tally: &mut T
     }
     let mut of_the_slot = 0;
     for host in hosts {
-        for summary in host.journal().list().unwrap() {
-            let operation = host.journal().open(&summary.id).unwrap();
+        for summary in host.operations() {
+            let operation = host.open(&summary.id);
             let outcomes = operation.acted().iter().filter_map(|acted| acted.outcome.as_ref());
             tally.fenced += outcomes.filter(|(is, _)| is.starts_with("fenced by ")).count();
             let slot = operation.facts().get("slot");
