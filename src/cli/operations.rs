@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::report::{Exit, Stop};
+use super::rotate::{Anew, Way};
 use super::table::{Cell, Table, Tone};
 use super::ui::plural;
 use crate::apply;
@@ -32,6 +33,9 @@ changed an address of it meanwhile.")]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
     which: Which,
+
+    #[command(flatten)]
+    anew: Anew,
 }
 
 /// Take back what an operation changed
@@ -49,6 +53,9 @@ where it cannot be gone on with either, --forget ends it as it stands, and says 
 pub(super) struct UndoArgs {
     #[command(flatten)]
     which: Which,
+
+    #[command(flatten)]
+    way: Way,
 
     /// End a rotation by programs that can neither be finished nor taken back; nothing is written
     #[arg(long, requires = "id", conflicts_with = "skip_changed")]
@@ -211,10 +218,16 @@ pub(super) fn resume(ctx: &mut Context, args: &ResumeArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     };
     let then = as_of(ctx, &journal, &summary)?;
-    resume_one(then.as_ref().unwrap_or(ctx), &journal, &summary, args.which.skip_changed)
+    let asked = (args.anew.typed(), args.which.skip_changed);
+    resume_one(then.as_ref().unwrap_or(ctx), &journal, &summary, asked)
 }
 
-fn resume_one(ctx: &Context, journal: &Journal, summary: &Summary, skip_changed: bool) -> Result<Exit> {
+fn resume_one(
+    ctx: &Context,
+    journal: &Journal,
+    summary: &Summary,
+    (anew, skip_changed): (String, bool),
+) -> Result<Exit> {
     match &summary.standing {
         Standing::Unfinished | Standing::Running | Standing::Soaking(_) => {}
         Standing::Done | Standing::Nothing => {
@@ -226,8 +239,8 @@ fn resume_one(ctx: &Context, journal: &Journal, summary: &Summary, skip_changed:
             return Err(Stop::new(Exit::Failed, format!("{} was undone by {by}", summary.id)).into());
         }
     }
-    if let Some(command) = &summary.goes_on {
-        return super::go_on(ctx, &summary.id, command, skip_changed);
+    if let Some(command) = goes_on(summary, &anew)? {
+        return super::go_on(ctx, &summary.id, &command, skip_changed);
     }
     let stores = &ctx.stores()?;
     let id = summary.id.clone();
@@ -265,7 +278,7 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
     match &summary.standing {
         // An undo that stopped midway is what somebody who types `undo` wants finished.
         Standing::Unfinished if args.which.id.is_none() && summary.undoes.is_some() => {
-            return resume_one(ctx, &journal, &summary, skip_changed);
+            return resume_one(ctx, &journal, &summary, (args.way.typed(), skip_changed));
         }
         Standing::Damaged(reason) => return Err(unreadable(&summary, reason).into()),
         Standing::Undone(by) => {
@@ -282,11 +295,11 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         return super::forget::run(ctx, &journal, &summary);
     }
     let mut notes = Vec::new();
-    if let Some(command) = &summary.goes_on {
-        if super::forget(ctx, &summary.id, command)? {
+    if let Some(command) = goes_on(&summary, &args.way.typed())? {
+        if super::forget(ctx, &summary.id, &command)? {
             return Ok(Exit::Done);
         }
-        notes = super::may_be_undone(ctx, &summary.id, command)?;
+        notes = super::may_be_undone(ctx, &summary.id, &command)?;
     }
     let stores = ctx.stores()?;
     let mut undo =
@@ -310,13 +323,26 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
     })
 }
 
+/// The command that goes on with an operation, with what is said anew behind it, where the last word holds.
+fn goes_on(summary: &Summary, anew: &str) -> Result<Option<String>> {
+    match &summary.goes_on {
+        Some(command) if anew.is_empty() || summary.command.starts_with("rotate ") => {
+            Ok(Some(format!("{command}{anew}")))
+        }
+        None if anew.is_empty() => Ok(None),
+        _ => Err(Stop::usage(format!("{} (`{}`) is no rotation", summary.id, summary.command))
+            .hint(format!("without{anew}"))
+            .into()),
+    }
+}
+
 /// Finishes what stopped before it had written the manifest without which nobody can ask for it by `resume`; nothing
 /// where there is no such operation.
 pub(super) fn resume_without_manifest(ctx: &Context) -> Result<Option<Exit>> {
     let (journal, manifest) = (ctx.journal()?, ctx.manifest_file()?.location());
     let writes_it = |summary: &Summary| summary.targets.iter().any(|target| target.location == manifest);
     let found = newest(ctx, &journal, |summary| is_unfinished(summary) && writes_it(summary))?;
-    found.map(|summary| resume_one(ctx, &journal, &summary, false)).transpose()
+    found.map(|summary| resume_one(ctx, &journal, &summary, (String::new(), false))).transpose()
 }
 
 /// Refuses where an operation that is more than a change of values stopped midway: it is gone on with, and no other is

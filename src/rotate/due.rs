@@ -1,6 +1,7 @@
-//! When what is rotated was last changed, and when it is to be the next time: by the dates that home keeps.
+//! What can be told of any declared rotation: what it renews, when that was last changed and is due again, by the dates that
+//! home keeps; and whether it is still declared as it was.
 
-use crate::manifest::{Instances, RotationKind, RotationSpec};
+use crate::manifest::{ChosenBy, Instances, RotationKind, RotationSpec, Strategy};
 use crate::name::Address;
 use crate::snapshot::Snapshot;
 use jiff::Timestamp;
@@ -33,6 +34,23 @@ impl Age {
             Age::Since(at) => at.checked_add(every).ok(),
             Age::Missing | Age::Unknown => None,
         }
+    }
+}
+
+/// What an operation of it is bound to, as one word: gone on with as another kind, or in another way, it would go wrong.
+pub fn shape(kind: &RotationKind) -> &'static str {
+    match kind {
+        RotationKind::Postgres(spec) => match spec.strategy {
+            Strategy::Alternating => "postgres-alternating",
+            Strategy::Single => "postgres-single",
+        },
+        RotationKind::Xero(_) => "xero",
+        RotationKind::DjangoSecretKey { fallbacks: Some(_), .. } => "django-secret-key-with-fallbacks",
+        RotationKind::DjangoSecretKey { fallbacks: None, .. } => "django-secret-key",
+        RotationKind::Random { .. } => "random",
+        RotationKind::Follow { .. } => "follow",
+        RotationKind::Command { chosen_by: ChosenBy::Target, .. } => "command-chosen-by-target",
+        RotationKind::Command { .. } => "command",
     }
 }
 

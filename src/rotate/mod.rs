@@ -22,7 +22,7 @@ pub mod xero;
 
 pub use command::Command;
 pub use django::{Asked, DjangoSecretKey, Pair, Soak, Verdict, Way, decide, soak};
-pub use due::{Age, age, recurs, renewed, renews};
+pub use due::{Age, age, recurs, renewed, renews, shape};
 pub use follow::Follow;
 pub use holders::{Foreseen, Holders, Publication};
 pub use left::Left;

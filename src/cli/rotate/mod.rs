@@ -25,6 +25,7 @@ use crate::store::OperationId;
 use anyhow::Result;
 use clap::Args;
 use postgres::PostgresArgs;
+pub(super) use postgres::{Anew, Way};
 use std::time::Duration;
 use story::Story;
 
@@ -69,6 +70,10 @@ pub(super) struct RotateArgs {
     /// Only tokens of Xero that end within this time: 10m, 12h
     #[arg(long, value_name = "TIME", value_parser = xero::life, conflicts_with = "due")]
     if_expiring: Option<Duration>,
+
+    /// As what it was declared when the operation began that this goes on with: the journal's to say, not a person's
+    #[arg(long, hide = true, value_name = "SHAPE")]
+    declared: Option<String>,
 }
 
 fn age(text: &str) -> Result<Duration, String> {
@@ -115,6 +120,7 @@ const GRAVEST: &[Exit] =
 
 /// Goes on with a rotation that stopped.
 pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_changed: bool) -> Result<Exit> {
+    is_as_begun(ctx, args, id)?;
     let (spec, instance) = named(ctx, args)?;
     let story = Story::new(ctx, (spec, instance), args, None)?;
     match &spec.kind {
@@ -127,6 +133,27 @@ pub(super) fn go_on(ctx: &Context, args: &RotateArgs, id: &OperationId, skip_cha
         RotationKind::Postgres(postgres) => postgres::go_on(&story, postgres, (id, skip_changed)),
         RotationKind::Xero(spec) => xero::go_on(&story, spec, (id, skip_changed)),
     }
+}
+
+/// Refuses to go on with an operation as something else than it was begun as.
+fn is_as_begun(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<()> {
+    let manifest = &ctx.project()?.manifest;
+    let name = args.name.as_deref().and_then(|name| name.split('/').next()).unwrap_or_default();
+    let (Some(begun), Ok(spec)) = (&args.declared, manifest.rotation(name)) else { return Ok(()) };
+    let now = rotate::shape(&spec.kind);
+    if now == begun {
+        return Ok(());
+    }
+    let message = format!(
+        "{}:{}: `{name}` is `{now}` here, and operation {id} was begun when it was `{begun}`",
+        manifest.file(),
+        spec.line
+    );
+    Err(Stop::new(Exit::Manifest, message)
+        .hint(format!(
+            "set it back, then `strongroom resume {id}` or `strongroom undo {id}`; change it once that has ended"
+        ))
+        .into())
 }
 
 /// Whether an operation is of a rotation that has nothing to do with these addresses: what it waits for, an app's secret
@@ -147,6 +174,9 @@ pub(super) fn has_no_part_in(ctx: &Context, one: &Summary, desired: &Desired) ->
 /// before.
 pub(super) fn may_be_undone(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<Vec<String>> {
     let operation = ctx.journal()?.open(id)?;
+    if operation.ending().is_none() {
+        is_as_begun(ctx, args, id)?;
+    }
     // What is not declared any more is taken back like any change.
     if let Ok((spec, instance)) = named(ctx, args) {
         match &spec.kind {

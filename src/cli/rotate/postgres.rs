@@ -26,17 +26,31 @@ pub(super) struct PostgresArgs {
     #[arg(long)]
     setup: bool,
 
-    /// Postgres: reach the server through a tunnel's near end; its certificate is still checked
-    #[arg(long, value_name = "HOST:PORT", value_parser = near_end)]
-    via: Option<(String, u16)>,
-
-    /// Postgres: change a login that somebody still uses; his next login fails
-    #[arg(long)]
-    despite_sessions: bool,
+    #[command(flatten)]
+    anew: Anew,
 
     /// Postgres, strategy "single": nobody can log in until every copy is deployed
     #[arg(long)]
     accept_downtime: bool,
+}
+
+/// What may be said of it anew by whoever goes on with it.
+#[derive(Debug, Args, Default)]
+pub(in crate::cli) struct Anew {
+    #[command(flatten)]
+    way: Way,
+
+    /// Postgres: change a login that somebody still uses; his next login fails
+    #[arg(long, overrides_with = "despite_sessions")]
+    despite_sessions: bool,
+}
+
+/// How its server is reached today.
+#[derive(Debug, Args, Default)]
+pub(in crate::cli) struct Way {
+    /// Postgres: reach the server through a tunnel's near end; its certificate is still checked
+    #[arg(long, value_name = "HOST:PORT", value_parser = near_end, overrides_with = "via")]
+    via: Option<(String, u16)>,
 }
 
 fn near_end(text: &str) -> Result<(String, u16), String> {
@@ -52,9 +66,9 @@ impl PostgresArgs {
     pub(super) fn given(&self) -> impl Iterator<Item = &'static str> {
         let all = [
             (self.setup, "--setup"),
-            (self.despite_sessions, "--despite-sessions"),
+            (self.anew.despite_sessions, "--despite-sessions"),
             (self.accept_downtime, "--accept-downtime"),
-            (self.via.is_some(), "--via"),
+            (self.anew.way.via.is_some(), "--via"),
         ];
         all.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag)
     }
@@ -66,19 +80,25 @@ impl PostgresArgs {
 
     /// The arguments beside that matter to whoever goes on, each with a blank before it.
     pub(super) fn for_resume(&self) -> String {
-        let mut text = String::new();
-        for (given, flag) in
-            [(self.despite_sessions, " --despite-sessions"), (self.accept_downtime, " --accept-downtime")]
-        {
-            if given {
-                text.push_str(flag);
-            }
-        }
-        if let Some((host, port)) = &self.via {
-            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-            let _ = write!(text, " --via {host}:{port}");
-        }
-        text
+        let downtime = if self.accept_downtime { " --accept-downtime" } else { "" };
+        format!("{downtime}{}", self.anew.typed())
+    }
+}
+
+impl Anew {
+    /// As it is typed, each with a blank before it.
+    pub(in crate::cli) fn typed(&self) -> String {
+        let despite = if self.despite_sessions { " --despite-sessions" } else { "" };
+        format!("{despite}{}", self.way.typed())
+    }
+}
+
+impl Way {
+    /// As it is typed, with a blank before it.
+    pub(in crate::cli) fn typed(&self) -> String {
+        let Some((host, port)) = &self.via else { return String::new() };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        format!(" --via {host}:{port}")
     }
 }
 
@@ -139,10 +159,10 @@ fn rotation(story: &Story<'_>, spec: &PostgresSpec) -> Result<Postgres> {
     let args = &story.args.postgres;
     let allowed = Allowed {
         name: story.spec.name.clone(),
-        despite_sessions: args.despite_sessions,
+        despite_sessions: args.anew.despite_sessions,
         compromised: story.args.compromised,
     };
-    Ok(Postgres { spec: spec.clone(), tls, via: args.via.clone(), allowed, generate: generated })
+    Ok(Postgres { spec: spec.clone(), tls, via: args.anew.way.via.clone(), allowed, generate: generated })
 }
 
 fn notes(rotation: &Postgres, foreseen: &Foreseen, (single, torn): (bool, bool)) -> Vec<String> {

@@ -59,6 +59,13 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// The command that goes on with an operation of it, whatever the manifest says by then.
+    pub(super) fn goes_on(&self, command: &str) -> Result<String> {
+        let (environment, rest) = (&self.ctx.environment()?.name, self.args.for_resume());
+        let shape = rotate::shape(&self.spec.kind);
+        Ok(format!("strongroom -e {environment} {command}{rest} --declared {shape}"))
+    }
+
     /// Looks at something while nobody else is at it: under the lease, which is given back before anybody is asked anything.
     pub(super) fn undisturbed<T>(&self, look: impl Future<Output = Result<T, StoreError>>) -> Result<T> {
         let (ctx, command, leases) = (self.ctx, self.command(), self.ctx.leases()?);
@@ -143,7 +150,7 @@ impl<'a> Story<'a> {
         let environment = ctx.environment()?;
         let question = format!("Rotate `{}` in `{}`?", &command["rotate ".len()..], environment.name);
         ctx.ui.approve(&question, environment.protected.then_some(&environment.name))?;
-        let goes_on = format!("strongroom -e {} {command}{}", environment.name, self.args.for_resume());
+        let goes_on = self.goes_on(&command)?;
         let done = ctx.under_way((&command, None), Some(ctx.leases()?), async |journal, watch| {
             let begin = Begin { command: &command, undoes: None, goes_on: Some(&goes_on), in_order: true };
             let mut operation = journal.begin(&begin)?;

@@ -391,7 +391,7 @@ impl<'a> Run<'a> {
         let (ctx, command) = (self.story.ctx, self.command(login));
         let holders = self.holders()?;
         let rotation = self.rotation(login)?;
-        let goes_on = format!("strongroom -e {} {command}", ctx.environment()?.name);
+        let goes_on = self.story.goes_on(&command)?;
         let midway = login.midway.as_ref().map(|one| &one.id);
         ctx.under_way((&command, midway), Some(ctx.leases()?), async |journal, watch| {
             let mut operation = match midway {

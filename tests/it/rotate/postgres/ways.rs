@@ -2,9 +2,15 @@
 //! of a password afterwards.
 
 use super::super::rig::site::{APP, BY_REFERENCE, BY_VALUE, Kind, ROTATOR};
+use super::crash::between;
 use super::{World, local, takes};
+use crate::support::cloud::Effect;
+use crate::support::postgres::{Cluster, HOST};
 use crate::support::tree::Tree;
-use crate::support::{cloud::Effect, postgres::HOST};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 #[test]
 fn a_login_that_somebody_knows_ends_with_the_rotation_and_so_do_its_sessions() {
@@ -101,6 +107,104 @@ fn through_a_tunnel_the_certificate_is_still_the_servers_and_a_resume_knows_the_
     env.write("strongroom.toml", env.read("strongroom.toml").replace(HOST, "localhost.example"));
     let output = env.run(&format!("rotate database {via}"));
     assert!(output.stderr.contains("certificate is for another name"), "{}", output.stderr);
+}
+
+/// A tunnel to the server that can be taken down.
+struct Tunnel {
+    port: u16,
+    down: Arc<AtomicBool>,
+    accepting: JoinHandle<()>,
+}
+
+impl Tunnel {
+    fn to(cluster: &Cluster) -> Tunnel {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, behind) = (listener.local_addr().unwrap().port(), cluster.port());
+        let down = Arc::new(AtomicBool::new(false));
+        let is_down = Arc::clone(&down);
+        let accepting = std::thread::spawn(move || {
+            for client in listener.incoming() {
+                if is_down.load(Ordering::SeqCst) {
+                    return;
+                }
+                std::thread::spawn(move || between(client.unwrap(), behind, &AtomicBool::new(true), true));
+            }
+        });
+        Tunnel { port, down, accepting }
+    }
+
+    fn take_down(self) {
+        self.down.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        self.accepting.join().unwrap();
+    }
+}
+
+#[test]
+fn what_goes_on_goes_another_way_where_that_is_said() {
+    let (runtime, cluster, env) = local("alternating");
+    std::fs::copy(cluster.authority(), env.path("rds.pem")).unwrap();
+    let manifest = env.read("strongroom.toml");
+    let manifest = manifest
+        .replace("value = \"127.0.0.1\"", &format!("value = \"{HOST}\""))
+        .replace("{ mode = \"disable\" }", "{ mode = \"verify-full\", ca = \"rds.pem\" }");
+    env.write("strongroom.toml", manifest);
+    let (tunnel, other) = (Tunnel::to(&cluster), format!("--via 127.0.0.1:{}", cluster.port()));
+    env.run(&format!("rotate database --setup {other}")).success();
+    runtime.block_on(cluster.sql("ALTER ROLE app_b CONNECTION LIMIT 0"));
+    assert_eq!(env.run(&format!("rotate database --via 127.0.0.1:{}", tunnel.port)).code, Some(7));
+    tunnel.take_down();
+    runtime.block_on(cluster.sql("ALTER ROLE app_b CONNECTION LIMIT -1"));
+    for words in ["resume", "undo"] {
+        let output = env.run(words);
+        assert!(output.stderr.contains("`--via HOST:PORT` takes a tunnel's near end"), "{}", output.stderr);
+    }
+    env.run(&format!("resume {other}")).success();
+    assert_eq!(env.run("get RDS_USERNAME").success(), "app_b");
+    assert!(env.run("undo").stderr.contains("--via HOST:PORT"));
+    env.run(&format!("undo {other}")).success();
+    assert_eq!(env.run("get RDS_USERNAME").success(), "app");
+    // What has no server has no way to it.
+    env.run_with_stdin("set RDS_PASSWORD", "x").success();
+    let output = env.run(&format!("undo {other}"));
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    assert!(output.stderr.contains("is no rotation"), "{}", output.stderr);
+}
+
+#[test]
+fn what_was_begun_as_one_kind_is_not_gone_on_with_as_another() {
+    let (runtime, cluster, env) = local("alternating");
+    env.run("rotate database --setup").success();
+    // The server learns the new password, and nobody can tell whether it works.
+    runtime.block_on(cluster.sql("ALTER ROLE app_b CONNECTION LIMIT 0"));
+    assert_eq!(env.run("rotate database").code, Some(7));
+    runtime.block_on(cluster.sql("ALTER ROLE app_b CONNECTION LIMIT -1"));
+    let manifest = env.read("strongroom.toml");
+    let line = 1 + manifest.lines().position(|line| line == "[rotate.database]").unwrap();
+    let (before, _) = manifest.split_once("[rotate.database]").unwrap();
+    let random = format!("{before}[rotate.database]\nkind = \"random\"\nkeys = [\"RDS_PASSWORD\"]\n")
+        .replace(
+            "RDS_PASSWORD = { secret = true }",
+            "RDS_PASSWORD = { secret = true, generate = \"url-safe\" }",
+        );
+    let single = manifest.replace("\"alternating\"", "\"single\"");
+    for (text, is) in [(single, "postgres-single"), (random, "random")] {
+        env.write("strongroom.toml", text);
+        for words in ["resume", "undo", "resume --skip-changed"] {
+            let output = env.run(words);
+            assert_eq!(output.code, Some(4), "{words}: {}", output.stderr);
+            let told = format!("strongroom.toml:{line}: `database` is `{is}` here");
+            for part in
+                [&told, "begun when it was `postgres-alternating`", "set it back, then `strongroom resume 2"]
+            {
+                assert!(output.stderr.contains(part), "`{part}` is not in: {}", output.stderr);
+            }
+        }
+    }
+    env.write("strongroom.toml", manifest);
+    env.run("resume").success();
+    let password = env.run("get RDS_PASSWORD").success();
+    assert!(takes(&runtime, &cluster, "app_b", &password));
 }
 
 /// Everything that an operator of the server or of this host could look at.
