@@ -131,7 +131,7 @@ impl Context {
         }
         let count = plural(plan.changes().count(), "change");
         self.approve(&format!("Make {} in `{}`?", count, self.environment()?.name), plan, stores)?;
-        let done = self.under_way((command, resumed), self.lease_for(plan)?, work)?;
+        let done = self.under_way((command, resumed), self.lease_for(plan, resumed.is_some())?, work)?;
         self.report(command, &shown, &done)
     }
 

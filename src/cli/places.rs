@@ -84,8 +84,9 @@ impl Context {
         Ok(copies.into_iter().filter(|copy| names.is_empty() || names.contains(&copy.name)).collect())
     }
 
-    /// Where to take the lease of the environment, if a plan is more than one value set in home and AWS has a part in it.
-    pub(super) fn lease_for(&self, plan: &Plan) -> Result<Option<Box<dyn Leases>>> {
+    /// Where to take the lease of the environment, if a plan is more than one value set in home and AWS has a part in it;
+    /// `resumes` as in [`Context::leases_of_the_dead`].
+    pub(super) fn lease_for(&self, plan: &Plan, resumes: bool) -> Result<Option<Box<dyn Leases>>> {
         let home = self.home_name()?;
         let only_sets = |write: &Write| {
             write.place == home && write.changes.iter().all(|change| matches!(change.after, Want::Present(_)))
@@ -94,7 +95,7 @@ impl Context {
         if single || !self.reaches_aws(plan)? {
             return Ok(None);
         }
-        self.leases().map(Some)
+        self.leases_by(resumes).map(Some)
     }
 
     /// Gives the lease back, where one is held. It ends by itself if that fails.
@@ -113,10 +114,20 @@ impl Context {
 
     /// What gives leases on the environment: its home, where that is on AWS and can keep one.
     pub(super) fn leases(&self) -> Result<Box<dyn Leases>> {
+        self.leases_by(false)
+    }
+
+    /// The same for whoever goes on with an operation of this host: the lease of a process that has died over it is theirs.
+    pub(super) fn leases_of_the_dead(&self) -> Result<Box<dyn Leases>> {
+        self.leases_by(true)
+    }
+
+    fn leases_by(&self, inherits: bool) -> Result<Box<dyn Leases>> {
         let manifest = &self.project()?.manifest;
         let environment = self.environment()?;
         let owner = format!("{}, process {}", self.whoami(), std::process::id());
-        let terms = Terms::new(owner, self.lease_length()?);
+        let witness = Some(self.state_of_environment()?.join("held"));
+        let terms = Terms { witness, inherits, ..Terms::new(owner, self.lease_length()?) };
         let tags = created_tags(manifest, &environment.name, []).into_iter().collect();
         let name = manifest.lease_name(&environment.name);
         Ok(match (&environment.home, name) {

@@ -49,7 +49,7 @@ fn leases(cloud: &Cloud, kind: Kind, owner: &str, length: Duration) -> Box<dyn L
     let settings = Settings { quota: Quota { reads: 5_000, writes: 5_000 }, ..settings(cloud) };
     let aws = Arc::new(Aws::new(settings));
     let tags = vec![("managed-by".to_owned(), "strongroom".to_owned())];
-    let terms = Terms { owner: owner.to_owned(), length, clock };
+    let terms = Terms { clock, ..Terms::new(owner.to_owned(), length) };
     match kind {
         Kind::Parameter => Box::new(ParameterLeases::new(aws, PARAMETER.to_owned(), tags, terms)),
         Kind::Secret => Box::new(SecretLeases::new(aws, SECRET.to_owned(), tags, terms)),

@@ -20,6 +20,9 @@ pub(super) struct Entry {
     operation: String,
     /// How many milliseconds it lives unrenewed.
     ttl: u64,
+    /// The same in all states of one taking of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<String>,
     #[serde(flatten)]
     pub(super) mark: Mark,
 }
@@ -39,6 +42,7 @@ impl Entry {
             owner: terms.owner.clone(),
             operation: operation.to_owned(),
             ttl: u64::try_from(terms.length.as_millis()).unwrap_or(u64::MAX),
+            session: terms.session.clone(),
             mark,
         }
     }
@@ -51,7 +55,7 @@ impl Entry {
     /// What nobody of us has written: it holds nothing, and nothing follows from it.
     pub(super) fn foreign() -> Entry {
         let mark = Mark { nonce: "not a lease".to_owned(), base: -1, after: None };
-        let nobody = Terms { owner: String::new(), length: Duration::ZERO, clock: || Duration::ZERO };
+        let nobody = Terms::new(String::new(), Duration::ZERO);
         Entry::held(&nobody, "", mark.clone()).freed(mark)
     }
 

@@ -13,6 +13,7 @@ mod rule;
 mod secret;
 #[cfg(test)]
 mod simulation;
+mod witness;
 
 pub use guard::Guard;
 pub use local::LocalLeases;
@@ -21,7 +22,10 @@ pub use secret::SecretLeases;
 
 use super::StoreError;
 use async_trait::async_trait;
+use entry::Entry;
+use std::path::PathBuf;
 use std::time::Duration;
+use witness::Witness;
 
 /// A place that gives leases on one environment.
 #[async_trait]
@@ -54,12 +58,28 @@ pub struct Terms {
     pub length: Duration,
     /// A clock that never goes back.
     pub clock: fn() -> Duration,
+    /// The file of this host that tells whether whoever holds the lease lives.
+    pub witness: Option<PathBuf>,
+    /// Whether what a process of this host holds that has ended is taken over at once.
+    pub inherits: bool,
+    /// The name of one taking of the lease; whoever gives leases makes it.
+    pub session: Option<String>,
 }
 
 impl Terms {
     /// Terms by this host's own clock, which goes on while the host sleeps.
     pub fn new(owner: String, length: Duration) -> Terms {
-        Terms { owner, length, clock: since_boot }
+        Terms { owner, length, clock: since_boot, witness: None, inherits: false, session: None }
+    }
+
+    /// What this host knows of the lease, where that is to be had.
+    fn witness(&self) -> Option<Witness> {
+        self.witness.as_deref().and_then(Witness::at)
+    }
+
+    /// Whether a lease is of a process that has ended, and is taken over.
+    fn inherits(&self, witness: Option<&Witness>, held: &Entry) -> bool {
+        self.inherits && witness.is_some_and(|witness| witness.has_outlived(held))
     }
 }
 

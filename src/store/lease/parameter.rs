@@ -5,6 +5,7 @@
 use super::date::Date;
 use super::entry::{Entry, State};
 use super::rule::{Mark, Verdict, newest_that_counts, verdict};
+use super::witness::Witness;
 use super::{Lease, Leases, Terms};
 use crate::store::aws::{Again, Aws, Clients, Failure, Family, Reach, Request, timestamp};
 use crate::store::{ErrorKind, StoreError};
@@ -81,6 +82,7 @@ struct ParameterLease {
     leases: ParameterLeases,
     operation: String,
     ours: Mutex<Ours>,
+    _witness: Option<Witness>,
 }
 
 impl ParameterLeases {
@@ -186,21 +188,27 @@ impl ParameterLeases {
 impl Leases for ParameterLeases {
     async fn take(&self, operation: &str) -> Result<Box<dyn Lease>, StoreError> {
         let mut put: Vec<(Entry, Duration)> = Vec::new();
+        let (mut leases, mut witness) = (self.clone(), self.terms.witness());
         for _ in 0..TRIES {
             let look = self.look().await?;
             if let Some(held) = look.counting().filter(|seen| seen.entry.state == State::Held) {
                 // One of our own puts whose answer was lost may have won meanwhile.
                 if let Some((entry, since)) = put.iter().find(|(entry, _)| *entry == held.entry) {
-                    return Ok(self.given(operation, held.number, entry, *since));
+                    return Ok(leases.given(operation, held.number, (entry, *since), witness));
                 }
-                if !held.entry.is_over(held.written, look.now) {
+                let ended = held.entry.is_over(held.written, look.now)
+                    || self.terms.inherits(witness.as_ref(), &held.entry);
+                if !ended {
                     return Err(held.entry.busy(&self.location(), held.written));
                 }
             }
-            let entry = Entry::held(&self.terms, operation, look.next());
+            if leases.terms.session.is_none() {
+                leases.terms.session = witness.as_mut().and_then(Witness::name);
+            }
+            let entry = Entry::held(&leases.terms, operation, look.next());
             let since = (self.terms.clock)();
             if self.put(&entry).await? == Verdict::Won {
-                return Ok(self.given(operation, entry.mark.base + 1, &entry, since));
+                return Ok(leases.given(operation, entry.mark.base + 1, (&entry, since), witness));
             }
             put.push((entry, since));
         }
@@ -210,9 +218,15 @@ impl Leases for ParameterLeases {
 }
 
 impl ParameterLeases {
-    fn given(&self, operation: &str, version: i64, entry: &Entry, since: Duration) -> Box<dyn Lease> {
+    fn given(
+        self,
+        operation: &str,
+        version: i64,
+        (entry, since): (&Entry, Duration),
+        witness: Option<Witness>,
+    ) -> Box<dyn Lease> {
         let ours = Mutex::new(Ours { version, entry: entry.clone(), since });
-        Box::new(ParameterLease { leases: self.clone(), operation: operation.to_owned(), ours })
+        Box::new(ParameterLease { leases: self, operation: operation.to_owned(), ours, _witness: witness })
     }
 }
 

@@ -6,6 +6,7 @@
 use super::date::Date;
 use super::entry::{Entry, State};
 use super::rule::Mark;
+use super::witness::Witness;
 use super::{Lease, Leases, Terms};
 use crate::store::aws::{Again, Aws, Failure, Family, Request, timestamp};
 use crate::store::{ErrorKind, StoreError};
@@ -53,6 +54,7 @@ struct SecretLease {
     leases: SecretLeases,
     operation: String,
     ours: Mutex<Ours>,
+    _witness: Option<Witness>,
 }
 
 impl SecretLeases {
@@ -163,24 +165,26 @@ impl SecretLeases {
 #[async_trait]
 impl Leases for SecretLeases {
     async fn take(&self, operation: &str) -> Result<Box<dyn Lease>, StoreError> {
+        let (mut leases, mut witness) = (self.clone(), self.terms.witness());
         for _ in 0..TRIES {
             let Some(seen) = self.look().await? else {
                 self.create().await?;
                 continue;
             };
             let held = seen.entry.state == State::Held;
-            if held && !seen.entry.is_over(seen.written, seen.now) {
+            let ended = seen.entry.is_over(seen.written, seen.now)
+                || self.terms.inherits(witness.as_ref(), &seen.entry);
+            if held && !ended {
                 return Err(seen.entry.busy(&self.location(), seen.written));
             }
+            if leases.terms.session.is_none() {
+                leases.terms.session = witness.as_mut().and_then(Witness::name);
+            }
             let since = (self.terms.clock)();
-            if let Some(version) = self.advance(operation, &seen.version).await? {
+            if let Some(version) = leases.advance(operation, &seen.version).await? {
                 let free = (!held).then_some(seen.version);
-                let ours = Mutex::new(Ours { version, since, free });
-                return Ok(Box::new(SecretLease {
-                    leases: self.clone(),
-                    operation: operation.to_owned(),
-                    ours,
-                }));
+                let (ours, operation) = (Mutex::new(Ours { version, since, free }), operation.to_owned());
+                return Ok(Box::new(SecretLease { leases, operation, ours, _witness: witness }));
             }
         }
         let message = "others take it at the same time";

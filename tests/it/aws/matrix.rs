@@ -140,16 +140,16 @@ fn a_late_read_after_a_killed_put_loses_nothing_and_blames_nobody() {
 
 /// The lease of a killed process is told, with its owner, and ends by itself.
 #[test]
-fn a_killed_run_keeps_others_waiting_until_its_lease_ends() {
+fn a_killed_run_keeps_all_but_its_resume_waiting_until_its_lease_ends() {
     for kind in BOTH {
         let telling = Telling::new(story(kind, "--yes sync", ""));
         let at = telling.calls.iter().position(|call| call.ends_with(":UpdateEnvironment")).unwrap() + 1;
         telling.site.restore(&telling.base);
-        assert_eq!(telling.command(Some((at, How::KillBefore))).code, None);
-        let output = telling.site.run("--yes resume", "", None);
+        assert_eq!(telling.command(Some((at, How::KillAfter))).code, None);
+        let output = telling.site.run("--yes undo", "", None);
         assert_eq!(output.code, Some(9), "{}", output.stderr);
         assert!(output.stderr.contains("held by "), "{}", output.stderr);
-        telling.resumes(How::KillBefore).unwrap();
+        telling.resumes(How::KillAfter).unwrap();
     }
 }
 
