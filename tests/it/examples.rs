@@ -67,6 +67,22 @@ fn dev_app_goes_from_its_sealed_vault_to_files_and_to_a_process() {
 }
 
 #[test]
+fn dev_apps_key_is_rotated_and_the_app_accepts_the_old_one_until_it_is_taken_back() {
+    let env = copy("dev-app").with("STRONGROOM_YES", "1");
+    let old = env.run("get SECRET_KEY").success();
+    env.run("rotate django").success();
+    assert_ne!(env.run("get SECRET_KEY").success(), old);
+    assert_eq!(env.run("get SECRET_KEY_FALLBACKS").success(), old);
+    let told = |env: &TestEnv| env.run("exec -- python3 app/app.py").success();
+    assert!(told(&env).contains("50 characters, 1 old ones accepted"), "{}", told(&env));
+    env.run("render").success();
+    assert_eq!(container(&env, "web")["SECRET_KEY_FALLBACKS"], old);
+    env.run("undo").success();
+    assert_eq!(env.run("get SECRET_KEY").success(), old);
+    assert!(told(&env).contains("50 characters, 0 old ones accepted"), "{}", told(&env));
+}
+
+#[test]
 fn antenna_renders_the_two_files_that_its_containers_read() {
     let env = copy("antenna");
     env.run("render").success();
