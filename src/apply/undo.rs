@@ -152,6 +152,31 @@ pub async fn plan_undo(
     Ok(Undo { original, plan, left })
 }
 
+impl Undo {
+    /// What is written before the first copy that is told the versions that it refers to, and the rest: once home holds again
+    /// what it held, those are other ones. None where there is no such copy, or nothing before it.
+    pub fn halves(&self) -> Option<(Plan, Plan)> {
+        let tells = |write: &Write| write.changes.iter().any(|change| change.address == Revision::address());
+        let at = self.plan.writes.iter().position(tells).filter(|at| *at > 0 && self.original.in_order())?;
+        let (first, rest) = self.plan.writes.split_at(at);
+        let half = |writes: &[Write]| Plan { writes: writes.to_vec(), lasting: false };
+        Some((half(first), half(rest)))
+    }
+
+    /// Begins the operation that carries it out, and that this command goes on with where it is more than one plan.
+    pub fn begin(
+        &self,
+        journal: &Journal,
+        stores: &Stores,
+        goes_on: Option<&str>,
+    ) -> Result<Operation, ApplyError> {
+        refuse_overlap(journal, &self.plan, stores)?;
+        let (undoes, in_order) = (self.original.id(), self.original.in_order());
+        let command = format!("undo {undoes}");
+        Ok(journal.begin(&Begin { command: &command, undoes: Some(undoes), goes_on, in_order })?)
+    }
+}
+
 /// Carries out an undo. An undo that stops midway is finished by [`super::resume`] with the undo's own name.
 pub async fn undo(
     journal: &Journal,
@@ -167,15 +192,7 @@ pub async fn undo(
         undo.original.record(Step::Ended { ending: Ending::Undone, reason: None })?;
         return Ok(Done { changes: 0, left: undo.left, ..Done::of(&undo.original) });
     }
-    refuse_overlap(journal, &undo.plan, stores)?;
-    let command = format!("undo {}", undo.original.id());
-    let undoes = Some(undo.original.id());
-    let mut operation = journal.begin(&Begin {
-        command: &command,
-        undoes,
-        goes_on: None,
-        in_order: undo.original.in_order(),
-    })?;
+    let mut operation = undo.begin(journal, stores, None)?;
     publish(&mut operation, &undo.plan, stores, watch).await?;
     let done = finish(&mut operation, Vec::new())?;
     Ok(Done { left: undo.left, ..done })

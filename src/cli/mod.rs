@@ -205,6 +205,7 @@ fn go_on(ctx: &Context, id: &OperationId, command: &str, skip_changed: bool) -> 
     match parse(&words).map(|cli| cli.verb) {
         Ok(Verb::Migrate(args)) => migrate::go_on(ctx, &args, id, skip_changed),
         Ok(Verb::Rotate(args)) => rotate::go_on(ctx, &args, id, skip_changed),
+        Ok(Verb::Undo(_)) => rotate::go_on_taking_back(ctx, id, skip_changed),
         Ok(Verb::Xero(args)) => xero::go_on(ctx, &args, id, skip_changed),
         _ => Err(ApplyError::GoesOn { operation: id.clone(), command: command.to_owned() }.into()),
     }

@@ -215,7 +215,7 @@ pub(super) fn resume(ctx: &mut Context, args: &ResumeArgs) -> Result<Exit> {
     };
     let Some(summary) = chosen else {
         ctx.ui.note("nothing to resume");
-        return Ok(Exit::Done);
+        return ctx.say_document("resume", &[], None, &[]);
     };
     let then = as_of(ctx, &journal, &summary)?;
     let asked = (args.anew.typed(), args.which.skip_changed);
@@ -232,7 +232,7 @@ fn resume_one(
         Standing::Unfinished | Standing::Running | Standing::Soaking(_) => {}
         Standing::Done | Standing::Nothing => {
             ctx.ui.note(&format!("{} is not unfinished; nothing to resume", summary.id));
-            return Ok(Exit::Done);
+            return ctx.say_document("resume", &[], Some(&summary.id), &[]);
         }
         Standing::Damaged(reason) => return Err(unreadable(summary, reason).into()),
         Standing::Undone(by) => {
@@ -271,7 +271,7 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
     };
     let Some(summary) = chosen else {
         ctx.ui.note("nothing to undo");
-        return Ok(Exit::Done);
+        return ctx.say_document("undo", &[], None, &[]);
     };
     let then = as_of(ctx, &journal, &summary)?;
     let ctx = then.as_ref().unwrap_or(ctx);
@@ -283,7 +283,7 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         Standing::Damaged(reason) => return Err(unreadable(&summary, reason).into()),
         Standing::Undone(by) => {
             ctx.ui.note(&format!("{} was undone by {by} already", summary.id));
-            return Ok(Exit::Done);
+            return ctx.say_document("undo", &[], Some(by), &[]);
         }
         Standing::Running
         | Standing::Unfinished
@@ -318,6 +318,9 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         first.notes.extend(notes);
     }
     let plan = undo.plan.clone();
+    if undo.halves().is_some() {
+        return super::rotate::take_back(ctx, (&summary.id, &command), (undo, &plan), &stores);
+    }
     ctx.carry_out((&command, None), &plan, &stores, async |journal, watch| {
         apply::undo(journal, undo, &stores, watch).await
     })

@@ -18,7 +18,7 @@ pub fn needed_to_follow(
 ) -> BTreeSet<Address> {
     let mut needed = BTreeSet::new();
     for follower in followers(manifest, environment, changing) {
-        parts(manifest, environment, &follower, &mut needed);
+        needed.extend(parts(manifest, environment, &follower));
         needed.insert(follower);
     }
     needed
@@ -54,19 +54,15 @@ pub fn followed(view: &View<'_>, desired: &Desired) -> Desired {
 
 /// Whether a part of a derived value is to be taken away.
 fn loses_a_part(view: &View<'_>, desired: &Desired, follower: &Address) -> bool {
-    let mut all = BTreeSet::new();
-    parts(view.manifest, view.environment, follower, &mut all);
+    let all = parts(view.manifest, view.environment, follower);
     all.iter().any(|part| matches!(desired.get(part), Some(Want::Absent)))
 }
 
 /// The derived values in home that depend on any of these.
 fn followers(manifest: &Manifest, environment: &Environment, changing: &BTreeSet<Address>) -> Vec<Address> {
     let instances = with_instances(Instances::new(), changing);
-    let depends = |address: &Address| {
-        let mut all = BTreeSet::new();
-        parts(manifest, environment, address, &mut all);
-        all.iter().any(|part| changing.contains(part))
-    };
+    let depends =
+        |address: &Address| parts(manifest, environment, address).iter().any(|part| changing.contains(part));
     let derived = |address: &Address| {
         matches!(manifest.source(environment, address), Some(ValueSource::Derived { .. }))
     };
@@ -75,21 +71,22 @@ fn followers(manifest: &Manifest, environment: &Environment, changing: &BTreeSet
 }
 
 /// What an address is derived from and home holds, down to the last part.
-fn parts(manifest: &Manifest, environment: &Environment, address: &Address, all: &mut BTreeSet<Address>) {
-    let Some(ValueSource::Derived { template, .. }) = manifest.source(environment, address) else { return };
+pub fn parts(manifest: &Manifest, environment: &Environment, address: &Address) -> BTreeSet<Address> {
+    let Some(ValueSource::Derived { template, .. }) = manifest.source(environment, address) else {
+        return BTreeSet::new();
+    };
+    let mut all = BTreeSet::new();
     for part in template.parts() {
         let part = part.address(address.instance.as_ref());
-        match manifest.source(environment, &part) {
-            Some(ValueSource::Home) => {
-                all.insert(part);
-            }
-            Some(ValueSource::Derived { .. }) => {
-                parts(manifest, environment, &part, all);
-                all.insert(part);
-            }
-            _ => {}
+        let source = manifest.source(environment, &part);
+        if matches!(source, Some(ValueSource::Derived { .. })) {
+            all.extend(parts(manifest, environment, &part));
+        }
+        if matches!(source, Some(ValueSource::Home | ValueSource::Derived { .. })) {
+            all.insert(part);
         }
     }
+    all
 }
 
 /// Home as it will be.

@@ -7,7 +7,7 @@ mod copy;
 mod follow;
 
 pub use copy::{CopyError, Revision, copy};
-pub use follow::{followed, needed_to_follow};
+pub use follow::{followed, needed_to_follow, parts};
 
 use crate::manifest::{Instances, Manifest};
 use crate::name::Environment;

@@ -12,8 +12,8 @@
 //!   lock             held while a process works on it
 //! ```
 //!
-//! Beside them lie `lease` (of a home that keeps none) and `program` (held as long as a rotation's program runs), whose only
-//! use is to be locked.
+//! Beside them lie files whose use is to be locked: `lease` (of a home that keeps none), `held` (as long as a process has the
+//! lease that home keeps) and `program` (as long as a rotation's program runs).
 //!
 //! Sealed files are for the project's recipients and for this host's own identity (`<state>/host-identity.txt`, made on
 //! first use, opens nothing else), so that a host that holds only public keys can resume what it began. The journal

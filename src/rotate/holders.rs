@@ -5,7 +5,7 @@
 
 use super::left::{Left, strangers_in_home};
 use crate::apply::{self, ApplyError, Watch};
-use crate::desired::{CopyError, Revision, View, copy, followed};
+use crate::desired::{CopyError, Revision, View, copy, followed, parts};
 use crate::journal::Operation;
 use crate::manifest::{CopySpec, EnvironmentSpec, Instances, Manifest};
 use crate::name::{Address, Group};
@@ -67,7 +67,7 @@ pub struct Foreseen {
 }
 
 impl Holders<'_> {
-    fn home(&self) -> Place {
+    pub(super) fn home(&self) -> Place {
         self.spec.home.to_string()
     }
 
@@ -338,7 +338,14 @@ impl Holders<'_> {
         (stages, taken)
     }
 
-    async fn read(&self, operation: &Operation) -> Result<Snapshot, ApplyError> {
+    /// What a copy is to be told of the versions that it refers to, once home, which holds this, holds these too; none where
+    /// that cannot be told.
+    pub(super) fn revision_in(&self, place: &Place, home: &Snapshot, desired: &Desired) -> Option<Want> {
+        let (_, spec) = self.copies.iter().find(|(copy, _)| copy == place)?;
+        self.wanted(spec, &overlaid(home, desired)).ok()?.remove(&Revision::address())
+    }
+
+    pub(super) async fn read(&self, operation: &Operation) -> Result<Snapshot, ApplyError> {
         let held = self.held().await;
         held.map_err(|error| apply::midway(operation, ApplyError::Read(Box::new(error))))
     }
@@ -353,16 +360,8 @@ impl Holders<'_> {
 
     /// Whether what a copy holds at an address follows from what changes in home.
     fn depends(&self, address: &Address, changing: &Desired) -> bool {
-        use crate::manifest::ValueSource;
-        if changing.contains_key(address) {
-            return true;
-        }
-        match self.manifest.source(&self.spec.name, address) {
-            Some(ValueSource::Derived { template, .. }) => {
-                template.parts().any(|part| self.depends(&part.address(address.instance.as_ref()), changing))
-            }
-            _ => false,
-        }
+        changing.contains_key(address)
+            || parts(self.manifest, &self.spec.name, address).iter().any(|part| changing.contains_key(part))
     }
 
     /// What a copy should hold otherwise than before, now that home holds this.

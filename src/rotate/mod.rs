@@ -9,6 +9,7 @@
 //! It never asks, shows or takes a lease.
 
 mod along;
+mod back;
 mod command;
 mod django;
 mod due;
@@ -20,6 +21,7 @@ mod programs;
 mod random;
 pub mod xero;
 
+pub use back::{go_on_taking_back, take_back};
 pub use command::Command;
 pub use django::{Asked, DjangoSecretKey, Pair, Soak, Verdict, Way, decide, soak};
 pub use due::{Age, age, recurs, renewed, renews, shape};

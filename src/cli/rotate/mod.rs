@@ -3,6 +3,7 @@
 //! Owns what is typed, which rotations are meant, and which kind each of them is. A kind's file makes its rotation out of
 //! the manifest and tells it by [`Story`]; what is next is [`crate::rotate`]'s to know.
 
+mod back;
 mod command;
 mod django;
 mod follow;
@@ -12,6 +13,8 @@ mod random;
 mod show;
 mod story;
 mod xero;
+
+pub(super) use back::{go_on_taking_back, take_back};
 
 use super::complete;
 use super::context::Context;

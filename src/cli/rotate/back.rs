@@ -1,0 +1,48 @@
+//! Undoing what copies refer to: what [`rotate::take_back`] is given, and how it is gone on with.
+
+use super::super::context::Context;
+use super::super::reading::Wish;
+use super::super::report::Exit;
+use super::{show, story};
+use crate::apply::Undo;
+use crate::plan::Plan;
+use crate::rotate;
+use crate::store::{OperationId, Stores};
+use anyhow::Result;
+
+/// Shows an undo, asks, and carries it out.
+pub(in crate::cli) fn take_back(
+    ctx: &Context,
+    (id, command): (&OperationId, &str),
+    (undo, plan): (Undo, &Plan),
+    stores: &Stores,
+) -> Result<Exit> {
+    let held = ctx.read_home(&Wish::all())?;
+    let holders = story::holders(ctx, stores, &held.instances)?;
+    let goes_on = format!("strongroom -e {} undo {id}", ctx.environment()?.name);
+    ctx.carry_out((command, None), plan, stores, async |journal, watch| {
+        rotate::take_back(journal, undo, &holders, &goes_on, watch).await
+    })
+}
+
+/// Goes on with one that stopped.
+pub(in crate::cli) fn go_on_taking_back(ctx: &Context, id: &OperationId, skip_changed: bool) -> Result<Exit> {
+    let stores = ctx.stores()?;
+    let held = ctx.read_home(&Wish::all())?;
+    let holders = story::holders(ctx, &stores, &held.instances)?;
+    let command = format!("resume {id}");
+    ctx.ui.show(&command);
+    if ctx.dry_run() {
+        ctx.ui.note("dry run: nothing was changed");
+        return show::resumed(ctx, &command, id, None);
+    }
+    let environment = ctx.environment()?;
+    ctx.ui.approve(&format!("Go on with {id}?"), environment.protected.then_some(&environment.name))?;
+    let done =
+        ctx.under_way((&command, Some(id)), Some(ctx.leases_of_the_dead()?), async |journal, watch| {
+            rotate::go_on_taking_back(journal, id, &holders, skip_changed, watch).await
+        })?;
+    ctx.warn_of_left(&done.left);
+    ctx.ui.note(&format!("{command}: everything is as before, and read back"));
+    show::resumed(ctx, &command, id, Some(&done))
+}
