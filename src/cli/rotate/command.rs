@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(super) fn begin(story: &Story<'_>) -> Result<Exit> {
     let rotation = rotation(story)?;
     let keys: Vec<Address> = rotation.keys.iter().map(|(address, _)| address.clone()).collect();
-    let Some(age) = story.age(&keys)? else { return Ok(Exit::Done) };
+    let Some((held, age)) = story.due(&keys)? else { return Ok(Exit::Done) };
     let since = super::show::since(age);
     let details = rotation.keys.iter().map(|(address, made)| {
         let how = match made {
@@ -33,7 +33,7 @@ pub(super) fn begin(story: &Story<'_>) -> Result<Exit> {
     });
     let sketch =
         Sketch { desired: wanted(&sample.collect()), details: details.collect(), notes: notes(&rotation) };
-    story.begin(&rotation, &story.held()?, &sketch)
+    story.begin(&rotation, &held, &sketch)
 }
 
 pub(super) fn go_on(story: &Story<'_>, which: (&OperationId, bool)) -> Result<Exit> {

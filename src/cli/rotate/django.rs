@@ -41,15 +41,12 @@ pub(super) fn begin(story: &Story<'_>) -> Result<Exit> {
             return story.begin(&rotation, &held, &sketch);
         }
         Verdict::Waits(until) => {
-            ctx.ui.note(&format!(
-                "{command}: nothing to do, the old key is accepted until {}; the same command after that ends it",
-                moment(until)
-            ));
-            return Ok(Exit::Done);
+            let until_then = format!("the old key is accepted until {}", moment(until));
+            let why = format!("{until_then}; the same command after that ends it");
+            return show::waits(ctx, &command, (None, until), &why);
         }
         Verdict::NotDue => {
-            show::not_yet(ctx, &command, age);
-            return Ok(Exit::Done);
+            return show::not_yet(ctx, &command, age);
         }
         Verdict::Unknown => {
             let fallbacks = fallbacks.map(ToString::to_string).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Rotations that AWS does, and that are brought along.
 
 use super::super::report::Exit;
+use super::show;
 use super::story::{Sketch, Story};
 use crate::name::Address;
 use crate::rotate::{Follow, wanted};
@@ -17,9 +18,7 @@ pub(super) fn begin(story: &Story<'_>, secret: &str, keys: &[(Address, String)])
         Ok((values, known))
     })?;
     if known {
-        let command = story.command();
-        ctx.ui.note(&format!("{command}: nothing to do, every place has what AWS has"));
-        return Ok(Exit::Done);
+        return show::nothing(ctx, &story.command(), "every place has what AWS has");
     }
     let details =
         keys.iter().map(|(address, member)| (address.clone(), format!("as `{member}` of the secret")));

@@ -107,11 +107,10 @@ pub(super) fn begin(story: &Story<'_>, spec: &PostgresSpec) -> Result<Exit> {
     if story.args.postgres.setup {
         return set_up(story, &rotation);
     }
-    let Some(age) = story.age(std::slice::from_ref(&spec.password))? else { return Ok(Exit::Done) };
+    let Some((held, age)) = story.due(std::slice::from_ref(&spec.password))? else { return Ok(Exit::Done) };
     if spec.strategy == Strategy::Single && !story.args.postgres.accept_downtime {
         return Err(downtime(story).into());
     }
-    let held = story.held()?;
     let holders = story.holders(&held.instances)?;
     let foreseen = match story.ctx.wait_for(async { Ok(rotation.foresee(&holders).await) })? {
         // Another rotation that is under way leaves home and its copies between two logins for a while.

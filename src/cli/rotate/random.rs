@@ -15,14 +15,14 @@ type Declared<'a> = (&'a [Address], Option<&'a Program>);
 
 pub(super) fn begin(story: &Story<'_>, (keys, verify): Declared<'_>) -> Result<Exit> {
     let rotation = rotation(story, (keys, verify))?;
-    let Some(age) = story.age(keys)? else { return Ok(Exit::Done) };
+    let Some((held, age)) = story.due(keys)? else { return Ok(Exit::Done) };
     let details = rotation.keys.iter().map(|(address, generator)| {
         let since = super::show::since(age);
         (address.clone(), format!("{} new characters{since}", generator.length()))
     });
     let sample = rotation.keys.iter().map(|(address, made)| (address.clone(), generated(made)));
     let sketch = Sketch { desired: wanted(&sample.collect()), details: details.collect(), notes: Vec::new() };
-    story.begin(&rotation, &story.held()?, &sketch)
+    story.begin(&rotation, &held, &sketch)
 }
 
 pub(super) fn go_on(

@@ -40,6 +40,18 @@ pub(super) struct Sketch {
     pub(super) notes: Vec<String>,
 }
 
+/// Everything that holds values of the environment.
+pub(super) fn holders<'a>(
+    ctx: &'a Context,
+    stores: &'a Stores,
+    instances: &'a Instances,
+) -> Result<Holders<'a>> {
+    let copies = ctx.copies()?.into_iter().map(|copy| (place_of(copy), copy)).collect();
+    let (manifest, spec) = (&ctx.project()?.manifest, ctx.environment()?);
+    let (guard, left) = (&ctx.guard, rotate::Left::default());
+    Ok(Holders { manifest, spec, copies, stores, instances, guard, alone: None, left })
+}
+
 impl<'a> Story<'a> {
     pub(super) fn new(
         ctx: &'a Context,
@@ -88,12 +100,9 @@ impl<'a> Story<'a> {
                 true => String::new(),
                 false => format!("; `strongroom undo {}` takes it back", summary.id),
             };
-            self.ctx.ui.note(&format!(
-                "{}: nothing to do, operation {} waits until {when}{back}",
-                self.command(),
-                summary.id
-            ));
-            return Ok(Some(Exit::Done));
+            let why = format!("operation {} waits until {when}{back}", summary.id);
+            let waits = (Some(&summary.id), until);
+            return show::waits(self.ctx, &self.command(), waits, &why).map(Some);
         }
         let mut command = summary.goes_on.unwrap_or_default();
         if hurries && !command.contains(" --compromised") {
@@ -112,15 +121,21 @@ impl<'a> Story<'a> {
         Ok(all.into_iter().next_back().and_then(|one| Some((one.id, one.goes_on?))))
     }
 
-    /// The age of these values where they are old enough to be rotated; otherwise it is told that nothing is to be done.
-    pub(super) fn age(&self, addresses: &[Address]) -> Result<Option<Age>> {
-        let held = self.ctx.read_home(&Wish::these(addresses))?;
-        let age = rotate::age(&held.snapshot, addresses);
-        if self.if_older.is_some_and(|most| !age.is_over(most, (self.ctx.clock())())) {
-            show::not_yet(self.ctx, &self.command(), age);
-            return Ok(None);
+    /// All that home holds, and the age of these values in it, where they are old enough to be rotated; otherwise it is told
+    /// that nothing is to be done.
+    pub(super) fn due(&self, addresses: &[Address]) -> Result<Option<(Held, Age)>> {
+        if let Some(most) = self.if_older {
+            // Mostly they are not, and then no more than these is read.
+            let held = self.ctx.read_home(&Wish::these(addresses))?;
+            let age = rotate::age(&held.snapshot, addresses);
+            if !age.is_over(most, (self.ctx.clock())()) {
+                show::not_yet(self.ctx, &self.command(), age)?;
+                return Ok(None);
+            }
         }
-        Ok(Some(age))
+        let held = self.held()?;
+        let age = rotate::age(&held.snapshot, addresses);
+        Ok(Some((held, age)))
     }
 
     /// All that home holds, with its instances.
@@ -130,11 +145,7 @@ impl<'a> Story<'a> {
 
     /// Everything that holds values of the environment.
     pub(super) fn holders<'b>(&'b self, instances: &'b Instances) -> Result<Holders<'b>> {
-        let ctx = self.ctx;
-        let copies = ctx.copies()?.into_iter().map(|copy| (place_of(copy), copy)).collect();
-        let (manifest, spec) = (&ctx.project()?.manifest, ctx.environment()?);
-        let (guard, stores, left) = (&ctx.guard, &self.stores, rotate::Left::default());
-        Ok(Holders { manifest, spec, copies, stores, instances, guard, alone: None, left })
+        holders(self.ctx, &self.stores, instances)
     }
 
     /// Shows what will happen, asks, and rotates, in a new operation.
@@ -185,16 +196,18 @@ impl<'a> Story<'a> {
         ctx.ui.show(&command);
         if ctx.dry_run() {
             ctx.ui.note("dry run: nothing was changed");
-            return Ok(Exit::Done);
+            return show::resumed(ctx, &command, id, None);
         }
         let environment = ctx.environment()?;
         ctx.ui.approve(&format!("Go on with {id}?"), environment.protected.then_some(&environment.name))?;
-        let done = ctx.under_way((&command, Some(id)), Some(ctx.leases()?), async |journal, watch| {
+        // A call to a server that chooses may still be under way after its caller has died: that is waited for.
+        let leases = if R::ADOPTS { ctx.leases()? } else { ctx.leases_of_the_dead()? };
+        let done = ctx.under_way((&command, Some(id)), Some(leases), async |journal, watch| {
             let mut operation = apply::reopened(journal, id)?;
             rotate::drive(&mut operation, rotation, holders, skip_changed, watch).await
         })?;
         show::said(ctx, &self.command(), &done);
         remind(ctx, held.snapshot.entries.keys().filter(|address| rotate::renews(&self.spec.kind, address)))?;
-        Ok(Exit::Done)
+        show::resumed(ctx, &command, id, Some(&done))
     }
 }

@@ -67,11 +67,7 @@ pub(super) fn begin(story: &Story<'_>, spec: &XeroSpec) -> Result<Exit> {
     }
     if meant.is_empty() && without.is_empty() && run.all.instances.get(&spec.group).is_none_or(Vec::is_empty)
     {
-        story.ctx.ui.note(&format!(
-            "{}: nothing to do, `{}` has no instances yet",
-            story.command(),
-            spec.group
-        ));
+        show::nothing(story.ctx, &story.command(), &format!("`{}` has no instances yet", spec.group))?;
     }
     // Who asks every night for what is due or about to end asks for no login that never was.
     let asks_for_all = !story.args.due && story.args.if_expiring.is_none();
@@ -239,7 +235,7 @@ impl<'a> Run<'a> {
         if let Some(most) = story.if_older {
             let age = self.age(login);
             if !age.is_over(most, now) {
-                show::not_yet(story.ctx, &command, age);
+                show::not_yet(story.ctx, &command, age)?;
                 self.warn_of_age(login, now);
                 return Ok(true);
             }
@@ -248,7 +244,7 @@ impl<'a> Run<'a> {
         let ends = ends.and_then(|all| all.into_iter().min());
         let lives = ends.filter(|ends| self.enough.is_some_and(|life| ends.duration_since(now) > life));
         if let Some(ends) = lives {
-            story.ctx.ui.note(&format!("{command}: nothing to do, good until {}", moment(ends)));
+            show::nothing(story.ctx, &command, &format!("good until {}", moment(ends)))?;
             self.warn_of_age(login, now);
         }
         Ok(lives.is_some())

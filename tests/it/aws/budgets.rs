@@ -148,6 +148,35 @@ fn a_sync_is_one_update_for_each_copy_that_differs() {
 }
 
 #[test]
+fn a_rotation_is_a_write_and_an_update_for_each_copy_and_few_reads() {
+    let copy = |name: &str| {
+        format!(
+            "[environments.prod.copies.{name}]\nkind = \"beanstalk\"\napplication = \"shop\"\n\
+             environment = \"shop-{name}\"\nsecrets = \"value\"\n"
+        )
+    };
+    let keys = "[groups.app.keys]\nA = { secret = true, generate = \"hex\" }\nB = {}\n";
+    let rotation = "[rotate.a]\nkind = \"random\"\nkeys = [\"A\"]\n";
+    let (cloud, env) = project_of("ssm", &(copy("web") + &copy("worker") + keys + rotation));
+    cloud.world(|world| {
+        for name in ["shop-web", "shop-worker"] {
+            world.beanstalk.add(EnvironmentSeed::new("shop", name, DOCKER), jiff::Timestamp::now());
+        }
+    });
+    env.run_with_stdin("set B --yes", "one").success();
+    env.run("set A --generate --yes").success();
+    env.run("sync --yes").success();
+    cloud.reset_calls();
+    env.run("rotate a --yes").success();
+    let calls = cloud.calls().into_iter().filter(|call| !call.body.contains("_strongroom"));
+    let mut counts = BTreeMap::<String, usize>::new();
+    calls.for_each(|call| *counts.entry(call.action).or_default() += 1);
+    assert_eq!((counts["PutParameter"], counts["UpdateEnvironment"]), (1, 2), "{counts:?}");
+    // For the plan, as it is chosen, after that, before the write, behind it, for the copies, and once more at the end.
+    assert_eq!(counts["GetParameters"], 7, "{counts:?}");
+}
+
+#[test]
 fn a_sync_where_nothing_differs_writes_nothing_anywhere() {
     let (cloud, env) = project("reference");
     for key in ["SECRET_KEY", "RDS_HOSTNAME", "RDS_USERNAME", "RDS_PASSWORD"] {

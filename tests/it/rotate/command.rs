@@ -1,6 +1,6 @@
 //! A person's own programs: asked once where that matters, again where nobody knows, and never told in arguments.
 
-use super::site::Site;
+use super::site::{self, Site};
 use crate::crash::shim::{How, run_in};
 use crate::support::env::{Output, STRONGROOM, TestEnv};
 use crate::support::tree::Tree;
@@ -18,15 +18,9 @@ fn programs(fields: &[&str]) -> String {
 
 /// A vault with a token that the partner knows, and this rotation of it.
 fn vault(rotation: &str) -> TestEnv {
-    let env = TestEnv::in_memory().with_vault("local", &[("app/TOKEN", "canary-old")]);
-    let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
-    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
-    let env = env.with_manifest(&format!(
-        "version = 1\n[project]\nname = \"demo\"\nrecipients = [\"{public}\"]\n\
-         [environments.local]\nhome = \"vault\"\n\
-         [groups.app.keys]\nTOKEN = {{ secret = true, generate = \"hex\" }}\n\
-         [rotate.partner]\nkeys = [\"TOKEN\"]\n{rotation}"
-    ));
+    let keys = "[groups.app.keys]\nTOKEN = { secret = true, generate = \"hex\" }\n";
+    let rotation = format!("{keys}[rotate.partner]\nkeys = [\"TOKEN\"]\n{rotation}");
+    let env = site::vault(&[("app/TOKEN", "canary-old")], &rotation);
     env.write("target.json", json!({"known": ["canary-old"], "calls": [], "chooses": false}).to_string());
     env
 }
@@ -203,34 +197,12 @@ fn what_the_target_chooses_is_sealed_before_it_is_read_and_asked_for_again_only_
 
 #[test]
 fn a_soak_holds_nothing_and_nobody_and_ends_when_somebody_may_know_the_old_value() {
-    let manifest = format!(
-        r#"
-version = 1
-[project]
-name = "shop"
-region = "us-east-1"
-default_environment = "prod"
-[environments.prod]
-home = "ssm"
-account = "111122223333"
-quota = {{ reads = 5000, writes = 5000 }}
-[environments.prod.copies.web]
-kind = "beanstalk"
-application = "shop"
-environment = "shop-web"
-groups = ["app"]
-secrets = "reference"
-[groups.app.keys]
-TOKEN = {{ secret = true, generate = "hex" }}
-OTHER = {{ secret = true }}
-[rotate.partner]
-kind = "command"
-keys = ["TOKEN"]
-soak = "1h"
-{}"#,
-        programs(&["apply", "verify", "retire"])
-    );
-    let site = Site::new(&manifest);
+    let keys =
+        "[groups.app.keys]\nTOKEN = { secret = true, generate = \"hex\" }\nOTHER = { secret = true }\n";
+    let programs = programs(&["apply", "verify", "retire"]);
+    let rotation =
+        format!("{keys}[rotate.partner]\nkind = \"command\"\nkeys = [\"TOKEN\"]\nsoak = \"1h\"\n{programs}");
+    let site = Site::new(&site::manifest("ssm", &[("web", "reference")], &rotation));
     let env = &site.env;
     env.write("target.json", json!({"known": ["canary-old"], "calls": [], "chooses": false}).to_string());
     env.run_with_stdin("set TOKEN --yes", "canary-old").success();
@@ -247,6 +219,9 @@ soak = "1h"
     for words in ["rotate partner --yes", "rotate --due --yes"] {
         let waits = env.run(words);
         assert!(waits.code == Some(0) && waits.stderr.contains("waits until"), "{}", waits.stderr);
+        let said: Value = serde_json::from_str(&env.run(&format!("{words} --json")).stdout).unwrap();
+        let told = said["operation"].is_string() && said["soaking_until"].is_string();
+        assert!(told && said["kind"] == "rotation", "{said}");
     }
     // Somebody has put the old value back into home: it is not ended under him.
     env.run_with_stdin("set TOKEN --yes", "canary-old").success();

@@ -1,6 +1,6 @@
 //! Django's key: at no moment of any deployment does an instance refuse what its neighbour has signed; asked of Django.
 
-use super::site::{Site, Variables, When};
+use super::site::{self, Site, Variables, When};
 use crate::support::cloud::Effect;
 use crate::support::env::{Output, TestEnv};
 use crate::support::provision;
@@ -9,30 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const MANIFEST: &str = r#"
-version = 1
-[project]
-name = "shop"
-region = "us-east-1"
-default_environment = "prod"
-
-[environments.prod]
-home = "HOME"
-account = "111122223333"
-quota = { reads = 5000, writes = 5000 }
-
-[environments.prod.copies.web]
-kind = "beanstalk"
-application = "shop"
-environment = "shop-web"
-secrets = "SECRETS"
-
-[environments.prod.copies.worker]
-kind = "beanstalk"
-application = "shop"
-environment = "shop-worker"
-secrets = "value"
-
+const ROTATION: &str = r#"
 [groups.app.keys]
 SECRET_KEY = { secret = true, generate = { length = 50, alphabet = "url-safe" } }
 SECRET_KEY_FALLBACKS = { secret = true, optional = true }
@@ -48,7 +25,8 @@ const OLD: &str = "canary-old-key-of-fifty-characters-canary-old-key-of";
 const BOTH: [&str; 2] = ["SECRET_KEY", "SECRET_KEY_FALLBACKS"];
 
 fn site(home: &str, secrets: &str) -> Site {
-    let site = Site::new(&MANIFEST.replace("HOME", home).replace("SECRETS", secrets));
+    let copies = [("web", secrets), ("worker", "value")];
+    let site = Site::new(&site::manifest(home, &copies, ROTATION));
     site.env.run_with_stdin("set SECRET_KEY --yes", OLD).success();
     site.env.run("sync --yes").success();
     site.cloud.reset_calls();
@@ -201,6 +179,31 @@ fn a_run_that_is_killed_at_any_call_is_resumed_or_taken_back_and_no_instance_is_
 }
 
 #[test]
+fn whoever_resumes_takes_over_from_a_dead_process_of_this_host_at_once_and_nobody_else_does() {
+    for home in ["ssm", "secretsmanager"] {
+        let mut site = site(home, "value");
+        let killed =
+            site.killed_with_its_lease("rotate signing --yes", "elasticbeanstalk:UpdateEnvironment", 2);
+        assert_eq!(killed.code, None, "{home}: {}", killed.stderr);
+        let here = site.env.root().join("state");
+        site.env.set("XDG_STATE_HOME", site.env.root().join("elsewhere"));
+        let other = site.env.run("sync --yes").failure(9);
+        assert!(other.contains("for `rotate signing`"), "{home}: {other}");
+        site.env.set("XDG_STATE_HOME", &here);
+        assert_eq!(site.env.run("undo --yes").code, Some(9), "{home}: only who goes the same way");
+        site.cloud.reset_calls();
+        let resumed = site.env.run("resume --yes");
+        assert_eq!(resumed.code, Some(0), "{home}: {}", resumed.stderr);
+        assert_eq!(
+            site.cloud.count("elasticbeanstalk:UpdateEnvironment"),
+            2,
+            "{home}: what is done is not repeated"
+        );
+        site.env.run("status --check").success();
+    }
+}
+
+#[test]
 fn fast_is_one_deployment_compromised_keeps_nothing_and_a_new_key_that_is_due_keeps_what_is_young() {
     let site = site("ssm", "value");
     let base = site.past();
@@ -248,16 +251,10 @@ fn what_does_not_fit_is_refused_before_the_first_write() {
 
 /// A vault with this key, and a rotation declared so.
 fn vault(key: &str, rotation: &str) -> TestEnv {
-    let env = TestEnv::new().with_vault("local", &[("app/SECRET_KEY", key)]);
-    let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
-    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
-    env.with_manifest(&format!(
-        "version = 1\n[project]\nname = \"demo\"\nrecipients = [\"{public}\"]\n\
-         [environments.local]\nhome = \"vault\"\n\
-         [groups.app.keys]\nSECRET_KEY = {{ secret = true }}\n\
-         SECRET_KEY_FALLBACKS = {{ secret = true, optional = true }}\n\
-         [rotate.signing]\nkind = \"django-secret-key\"\nkey = \"SECRET_KEY\"\n{rotation}"
-    ))
+    let keys = "[groups.app.keys]\nSECRET_KEY = { secret = true }\n\
+                SECRET_KEY_FALLBACKS = { secret = true, optional = true }\n";
+    let kind = "[rotate.signing]\nkind = \"django-secret-key\"\nkey = \"SECRET_KEY\"\n";
+    site::vault(&[("app/SECRET_KEY", key)], &format!("{keys}{kind}{rotation}"))
 }
 
 #[test]

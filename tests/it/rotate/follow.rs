@@ -1,28 +1,12 @@
 //! What AWS rotates itself, brought to everything that holds it.
 
+use super::site;
 use crate::support::cloud::Cloud;
 use crate::support::cloud::beanstalk::handles::Seed;
 use crate::support::env::TestEnv;
 use crate::support::provision;
 
-const MANIFEST: &str = r#"
-version = 1
-[project]
-name = "shop"
-region = "us-east-1"
-default_environment = "prod"
-
-[environments.prod]
-home = "ssm"
-account = "111122223333"
-
-[environments.prod.copies.web]
-kind = "beanstalk"
-application = "shop"
-environment = "shop-web"
-groups = ["database"]
-secrets = "reference"
-
+const ROTATION: &str = r#"
 [groups.database.keys]
 RDS_USERNAME = {}
 RDS_PASSWORD = { secret = true }
@@ -55,7 +39,8 @@ fn what_aws_rotates_is_brought_along_and_nothing_is_done_where_it_was() {
     env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
     let create = "secretsmanager create-secret --name rds-managed";
     let arn = rds(&env, create, r#"{"username": "master", "password": "canary-1", "port": 5432}"#);
-    let env = env.with_manifest(&MANIFEST.replace("ARN", &arn));
+    let env =
+        env.with_manifest(&site::manifest("ssm", &[("web", "reference")], ROTATION).replace("ARN", &arn));
     env.run("init --yes").success();
     env.run_with_stdin("set RDS_USERNAME --yes", "before").success();
     env.run_with_stdin("set RDS_PASSWORD --yes", "canary-before").success();
@@ -99,9 +84,7 @@ fn a_secret_that_is_not_there_or_lacks_a_member_changes_nothing_and_says_so() {
     let cloud = Cloud::start();
     let mut env = TestEnv::new();
     env.on(&cloud);
-    let text = MANIFEST.replace("[environments.prod.copies.web]", "[environments.prod.copies.web] # none\n");
-    let text = text.split("[environments.prod.copies.web]").next().unwrap().to_owned()
-        + text.split("secrets = \"reference\"").last().unwrap();
+    let text = site::manifest("ssm", &[], ROTATION);
     let arn = rds(
         &env,
         "secretsmanager create-secret --name theirs",

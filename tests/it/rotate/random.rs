@@ -1,36 +1,11 @@
 //! Generated values: chosen once, in home, and in every copy.
 
-use crate::support::cloud::beanstalk::handles::Seed;
+use super::site::{self, Site};
 use crate::support::cloud::{Cloud, Effect};
 use crate::support::env::TestEnv;
 use std::collections::BTreeMap;
 
-const MANIFEST: &str = r#"
-version = 1
-[project]
-name = "shop"
-region = "us-east-1"
-default_environment = "prod"
-
-[environments.prod]
-home = "HOME"
-account = "111122223333"
-quota = { reads = 5000, writes = 5000 }
-
-[environments.prod.copies.web]
-kind = "beanstalk"
-application = "shop"
-environment = "shop-web"
-groups = ["app"]
-secrets = "SECRETS"
-
-[environments.prod.copies.worker]
-kind = "beanstalk"
-application = "shop"
-environment = "shop-worker"
-groups = ["app"]
-secrets = "value"
-
+const ROTATION: &str = r#"
 [environments.local]
 home = "vault"
 
@@ -47,17 +22,8 @@ every = "30d"
 
 /// Two environments of Beanstalk that hold what home holds.
 fn site(home: &str, secrets: &str) -> (Cloud, TestEnv) {
-    let cloud = Cloud::start();
-    cloud.world(|world| {
-        for name in ["shop-web", "shop-worker"] {
-            let seed = Seed::new("shop", name, crate::aws::DOCKER).property("LEFT_ALONE", "theirs");
-            world.beanstalk.add(seed, jiff::Timestamp::now());
-        }
-    });
-    let mut env = TestEnv::new().with_manifest(&MANIFEST.replace("HOME", home).replace("SECRETS", secrets));
-    env.on(&cloud);
-    env.set("STRONGROOM_POLL_INTERVAL_MS", "2");
-    env.run("init --yes").success();
+    let copies = [("web", secrets), ("worker", "value")];
+    let Site { cloud, env } = Site::new(&site::manifest(home, &copies, ROTATION));
     env.run_with_stdin("set TOKEN --yes", "canary-old").success();
     env.run_with_stdin("set OTHER --yes", "canary-other").success();
     env.run("sync --yes").success();
@@ -92,20 +58,70 @@ fn a_new_value_is_in_home_and_in_every_copy_with_what_is_derived_from_it() {
         assert_eq!(env.run("get TOKEN").success(), "canary-old", "{}", undo.stderr);
         assert_eq!(seen(&cloud, "shop-web")["TOKEN"], "canary-old");
         assert_eq!(seen(&cloud, "shop-worker")["TOKEN"], "canary-old");
+        env.run("status --check").success();
+        let synced = env.run("sync --dry-run");
+        assert!(synced.stderr.contains("nothing to do"), "{home} {secrets}: {}", synced.stderr);
     }
 }
 
 #[test]
+fn an_undo_of_what_copies_refer_to_is_finished_from_wherever_it_stopped_and_nothing_is_left_to_sync() {
+    const UPDATE: &str = "elasticbeanstalk:UpdateEnvironment";
+    for (call, stops, left) in [("ssm:PutParameter", 2, 2), (UPDATE, 1, 2), (UPDATE, 2, 1)] {
+        let (cloud, env) = site("ssm", "reference");
+        env.run("rotate token --yes").success();
+        cloud.fault(call, stops..=stops, Effect::Deny);
+        let stopped = env.run("undo --yes");
+        assert_eq!(stopped.code, Some(7), "{stops}: {}", stopped.stderr);
+        cloud.heal();
+        cloud.reset_calls();
+        let resumed = env.run("resume --yes --json");
+        assert_eq!(resumed.code, Some(0), "{stops}: {}", resumed.stderr);
+        let said: serde_json::Value = serde_json::from_str(&resumed.stdout).unwrap();
+        assert_eq!((&said["kind"], &said["home"][1]), (&"rotation".into(), &"app/TOKEN".into()), "{said}");
+        assert_eq!(cloud.count(UPDATE), left, "{call} {stops}");
+        assert_eq!(env.run("get TOKEN").success(), "canary-old");
+        for environment in ["shop-web", "shop-worker"] {
+            assert_eq!(seen(&cloud, environment)["TOKEN"], "canary-old", "{stops}");
+        }
+        env.run("status --check").success();
+        assert!(env.run("resume --yes").stderr.contains("nothing to resume"));
+    }
+}
+
+#[test]
+fn json_is_one_document_for_each_rotation_whether_it_is_due_waits_or_is_gone_on_with() {
+    let (cloud, env) = site("ssm", "value");
+    let document = |words: &str| -> serde_json::Value {
+        let output = env.run(words);
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{words}: {output:?}"))
+    };
+    for words in ["rotate token --if-older 30d", "rotate --due", "rotate token --if-older 30d --dry-run"] {
+        let said = document(&format!("{words} --json --yes"));
+        assert_eq!((&said["kind"], &said["command"]), (&"rotation".into(), &"rotate token".into()), "{said}");
+        assert!(said["operation"].is_null() && said["home"].as_array().unwrap().is_empty(), "{said}");
+    }
+    assert_eq!(document("resume --json --yes")["kind"], "change");
+    cloud.fault("elasticbeanstalk:UpdateEnvironment", 1..2, Effect::Deny);
+    env.run("rotate token --yes").failure(7);
+    cloud.heal();
+    for (words, dry_run) in [("resume --dry-run", true), ("resume --yes", false)] {
+        let said = document(&format!("{words} --json"));
+        assert_eq!((&said["kind"], &said["dry_run"]), (&"rotation".into(), &dry_run.into()));
+        assert_eq!(said["operation"].is_string(), !dry_run, "{said}");
+        assert_eq!(said["home"], serde_json::json!(["app/HOOK", "app/TOKEN"]), "{said}");
+    }
+    let copies = document("rotate token --dry-run --json")["copies"].clone();
+    assert_eq!(copies[0]["place"], "beanstalk:web", "{copies}");
+}
+
+#[test]
 fn a_vault_without_copies_is_rotated_too() {
-    let env = TestEnv::new().with_vault("local", &[("app/TOKEN", "canary-old")]);
-    let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
-    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
-    let env = env.with_manifest(&format!(
-        "version = 1\n[project]\nname = \"demo\"\nrecipients = [\"{public}\"]\n\
-         [environments.local]\nhome = \"vault\"\n\
-         [groups.app.keys]\nTOKEN = {{ secret = true, generate = \"hex\" }}\n\
-         [rotate.token]\nkind = \"random\"\nkeys = [\"TOKEN\"]\n"
-    ));
+    let env = site::vault(
+        &[("app/TOKEN", "canary-old")],
+        "[groups.app.keys]\nTOKEN = { secret = true, generate = \"hex\" }\n\
+         [rotate.token]\nkind = \"random\"\nkeys = [\"TOKEN\"]\n",
+    );
     env.run("rotate token --yes").success();
     assert_eq!(env.run("get TOKEN").success().len(), 64);
     env.run("undo --yes").success();

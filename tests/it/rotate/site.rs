@@ -9,6 +9,33 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+/// A manifest of the project `shop`, in production, with these copies by value or by reference, and this beside that.
+pub(super) fn manifest(home: &str, copies: &[(&str, &str)], rest: &str) -> String {
+    let copy = |(name, secrets): &(&str, &str)| {
+        format!(
+            "[environments.prod.copies.{name}]\nkind = \"beanstalk\"\napplication = \"shop\"\n\
+             environment = \"shop-{name}\"\nsecrets = \"{secrets}\"\n"
+        )
+    };
+    format!(
+        "version = 1\n[project]\nname = \"shop\"\nregion = \"us-east-1\"\ndefault_environment = \"prod\"\n\
+         [environments.prod]\nhome = \"{home}\"\naccount = \"111122223333\"\n\
+         quota = {{ reads = 5000, writes = 5000 }}\n{}{rest}",
+        copies.iter().map(copy).collect::<String>()
+    )
+}
+
+/// A project whose only home is a vault with these values, and this beside that.
+pub(super) fn vault(values: &[(&str, &str)], rest: &str) -> TestEnv {
+    let env = TestEnv::in_memory().with_vault("local", values);
+    let identity = std::fs::read_to_string(env.config("identity.txt")).unwrap();
+    let public = identity.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
+    env.with_manifest(&format!(
+        "version = 1\n[project]\nname = \"demo\"\nrecipients = [\"{public}\"]\n\
+         [environments.local]\nhome = \"vault\"\n{rest}"
+    ))
+}
+
 pub(super) type Variables = BTreeMap<String, String>;
 
 /// Two environments of Beanstalk that follow a home, on a local AWS.
@@ -85,11 +112,23 @@ impl Site {
             When::After => Effect::KillAfter(killer(&id)),
         };
         self.cloud.fault("*", at..=at, effect);
+        let output = self.known(words, &id);
+        self.lease_ends();
+        output
+    }
+
+    /// Runs the binary and kills it after one of its calls of this name, and its lease lives on.
+    pub(super) fn killed_with_its_lease(&self, words: &str, call: &str, at: usize) -> Output {
+        let id = Arc::new(OnceLock::new());
+        self.cloud.fault(call, at..=at, Effect::KillAfter(killer(&id)));
+        self.known(words, &id)
+    }
+
+    fn known(&self, words: &str, id: &OnceLock<u32>) -> Output {
         let mut command = self.env.command(STRONGROOM);
         command.args(words.split_whitespace());
         let output = self.env.finish_known(command, b"", |known| id.set(known).unwrap());
         self.cloud.heal();
-        self.lease_ends();
         output
     }
 
