@@ -55,6 +55,13 @@ impl Cluster {
         Cluster::of(&provision::postgres(), &[])
     }
 
+    /// Starts one of each major from 16 on, with its number.
+    pub(crate) fn majors() -> [(u32, Cluster); 3] {
+        let [sixteen, eighteen] = provision::other_postgres();
+        let of = |programs: &Path| Cluster::of(programs, &[]);
+        [(16, of(&sixteen)), (17, Cluster::seventeen()), (18, of(&eighteen))]
+    }
+
     fn of(programs: &Path, settings: &[&str]) -> Cluster {
         let folder = tempfile::Builder::new().prefix("strongroom-pg-").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -74,11 +81,16 @@ impl Cluster {
         let folder = self.folder.path();
         let mut text = format!(
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{0}'\nfsync = off\n\
-             full_page_writes = off\nshared_buffers = 16MB\nmax_connections = 40\nlc_messages = 'C'\nssl = on\n\
-             ssl_cert_file = '{0}/server.pem'\nssl_key_file = '{0}/server.key'\nlog_statement = all\n\
+             full_page_writes = off\nshared_buffers = 16MB\nmax_connections = 40\nlc_messages = 'C'\nlog_statement = all\n\
              log_min_duration_statement = 0\nlog_min_error_statement = debug5\nlog_connections = on\n",
             folder.display()
         );
+        if self.speaks_tls() {
+            text += &format!(
+                "ssl = on\nssl_cert_file = '{0}/server.pem'\nssl_key_file = '{0}/server.key'\n",
+                folder.display()
+            );
+        }
         if self.has("pg_stat_statements") && self.has("auto_explain") {
             text += "shared_preload_libraries = 'pg_stat_statements,auto_explain'\n\
                      auto_explain.log_min_duration = 0\npg_stat_statements.track_utility = on\n";
@@ -91,6 +103,12 @@ impl Cluster {
         fs::write(folder.join("data/pg_hba.conf"), hba).unwrap();
         give_away(folder);
         run(self.control(&["start", "-w", "-l"]).arg(folder.join("data/log"))).is_ok().then_some(port)
+    }
+
+    /// Whether the server was built with TLS.
+    fn speaks_tls(&self) -> bool {
+        let built = Command::new(self.programs.join("pg_config")).arg("--configure").output();
+        built.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("ssl"))
     }
 
     /// Whether the server has this library.

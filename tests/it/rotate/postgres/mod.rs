@@ -1,5 +1,6 @@
 //! Rotations of a PostgreSQL login with the real binary, a real server and the local AWS.
 
+mod clients;
 mod crash;
 mod flow;
 mod refusals;
@@ -93,8 +94,12 @@ fn login_of(url: &str) -> (&str, &str) {
 
 /// A server with the app's role and a rotator, and what asks it.
 fn server() -> (Runtime, Cluster) {
+    server_on(Cluster::start())
+}
+
+/// The same on this one.
+fn server_on(cluster: Cluster) -> (Runtime, Cluster) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let cluster = Cluster::start();
     let roles = format!(
         "CREATE ROLE app LOGIN PASSWORD '{APP}'; CREATE ROLE rotator LOGIN CREATEROLE PASSWORD '{ROTATOR}';
          GRANT pg_read_all_stats, pg_signal_backend TO rotator;
@@ -121,7 +126,12 @@ fn takes(runtime: &Runtime, cluster: &Cluster, user: &str, password: &str) -> bo
 
 /// A server, and a project with a vault and no copies.
 fn local(strategy: &str) -> (Runtime, Cluster, TestEnv) {
-    let (runtime, cluster) = server();
+    local_on(Cluster::start(), strategy)
+}
+
+/// The same on this server.
+fn local_on(cluster: Cluster, strategy: &str) -> (Runtime, Cluster, TestEnv) {
+    let (runtime, cluster) = server_on(cluster);
     let identities = Identities::generate();
     let text = format!(
         r#"
@@ -138,6 +148,7 @@ RDS_PORT = {{ value = "{}" }}
 RDS_DB_NAME = {{ value = "postgres" }}
 RDS_USERNAME = {{}}
 RDS_PASSWORD = {{ secret = true }}
+DATABASE_URL = {{ derive = "postgres://{{RDS_USERNAME}}:{{RDS_PASSWORD}}@{{RDS_HOSTNAME}}:{{RDS_PORT}}/{{RDS_DB_NAME}}" }}
 [groups.operator]
 audience = "operator"
 [groups.operator.keys]
