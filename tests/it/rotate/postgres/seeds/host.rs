@@ -28,6 +28,8 @@ pub(super) struct Host<'a> {
     pub(super) shop: &'a Shop,
     pub(super) turns: Arc<Turns>,
     pub(super) me: usize,
+    /// Whether it ends the old login too.
+    pub(super) compromised: bool,
     pub(super) state: tempfile::TempDir,
     pub(super) identities: Arc<Identities>,
 }
@@ -138,7 +140,8 @@ impl Host<'_> {
         let RotationKind::Postgres(spec) = &self.shop.manifest.rotation("database").unwrap().kind else {
             panic!("{DEFAULTS}")
         };
-        let allowed = Allowed { name: "database".to_owned(), ..Allowed::default() };
+        let (name, compromised) = ("database".to_owned(), self.compromised);
+        let allowed = Allowed { name, compromised, ..Allowed::default() };
         let generate =
             |generator: &strongroom::manifest::generate::Generator| generator.generate(&mut rand::rng());
         Postgres { spec: (**spec).clone(), tls: Tls::Disabled, via: None, allowed, generate }

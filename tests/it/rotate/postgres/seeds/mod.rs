@@ -1,5 +1,5 @@
 //! Two rotators of one login on a real server, in an order of steps that is drawn from a seed: they take turns, one sleeps
-//! past its lease or is cut off, at any moment.
+//! past its lease or is cut off, at any moment, and in every other four seeds both end the old login too.
 //!
 //! A process each would show the same and cost an hour: here both are driven in this process, each with a journal of its
 //! own, on places in memory. What two processes do to each other is [`super::together`]'s to show.
@@ -157,7 +157,9 @@ struct Tally {
 /// Two of them at once, by a seed.
 async fn both(shop: &Shop, seed: u64, tally: &mut Tally) {
     let mut draw = Draw(seed);
-    let gate = 1 + usize::try_from(draw.below(GATES)).unwrap();
+    let compromised = seed / 4 % 2 == 1;
+    let gates = if compromised { GATES + ENDING } else { GATES };
+    let gate = 1 + usize::try_from(draw.below(gates)).unwrap();
     let way = match seed % 4 {
         0 => Way::Mixed,
         1 => Way::Slow,
@@ -170,6 +172,7 @@ async fn both(shop: &Shop, seed: u64, tally: &mut Tally) {
         shop,
         turns: Arc::clone(&turns),
         me,
+        compromised,
         state: folder(),
         identities: Arc::clone(&shop.identities),
     };
@@ -252,12 +255,15 @@ impl Tally {
 /// About as many gates as a rotation has that is not disturbed.
 const GATES: u64 = 20;
 
+/// And those of the end of an old login.
+const ENDING: u64 = 10;
+
 #[test]
 fn whatever_two_rotators_do_at_once_one_password_is_left_and_it_is_everybodys() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let cluster = Cluster::start();
     let shops: Vec<Shop> = runtime().block_on(async {
-        cluster.sql(&format!("CREATE ROLE rotator LOGIN CREATEROLE PASSWORD '{ROTATOR}'; GRANT pg_read_all_stats TO rotator")).await;
+        cluster.sql(&format!("CREATE ROLE rotator LOGIN CREATEROLE PASSWORD '{ROTATOR}'; GRANT pg_read_all_stats, pg_signal_backend TO rotator")).await;
         let mut shops = Vec::new();
         for number in 0..SHOPS {
             shops.push(Shop::new(&cluster, number).await);
