@@ -113,8 +113,17 @@ impl Context {
 
     /// Everything that this identity may read: where it may not read what is for operators, the rest, and that is said.
     pub(super) fn read_allowed(&self) -> Result<Held> {
+        let (held, all) = self.read_as_allowed()?;
+        if !all {
+            self.ui.warning("what is for operators is left out: this identity may not read it");
+        }
+        Ok(held)
+    }
+
+    /// The same, and whether it is all.
+    pub(super) fn read_as_allowed(&self) -> Result<(Held, bool)> {
         let error = match self.read_home(&Wish::all()) {
-            Ok(held) => return Ok(held),
+            Ok(held) => return Ok((held, true)),
             Err(error) => error,
         };
         let denied = error.downcast_ref::<StoreError>().is_some_and(|error| error.kind == ErrorKind::Denied);
@@ -123,9 +132,7 @@ impl Context {
         if !denied || operators.all(|group| group.audience == Audience::App) {
             return Err(error);
         }
-        let held = self.read_home(&Wish { groups: Groups::ForApp, addresses: BTreeSet::new() })?;
-        self.ui.warning("what is for operators is left out: this identity may not read it");
-        Ok(held)
+        Ok((self.read_home(&Wish { groups: Groups::ForApp, addresses: BTreeSet::new() })?, false))
     }
 
     /// Reads what home holds of a wish. Home is not opened where nothing of it is needed.

@@ -4,6 +4,7 @@
 //! has one audience.
 
 use super::Bearer;
+use crate::desired::needed_to_follow;
 use crate::manifest::{
     Audience, CopySpec, EnvironmentSpec, GroupSpec, InstancesSpec, Manifest, Place, RotationKind, Secrets,
     ValueSource,
@@ -192,8 +193,8 @@ fn rotations<'a>(
     here.map(|rotation| &rotation.kind)
 }
 
-/// What is rotated and what follows from it is changed; what a rotation or a derived value is made with, and what the
-/// same copies get, is read.
+/// What is rotated and what follows from it is changed; what a rotation or a derived value is made with, and all that
+/// copies may get, is read.
 fn of_rotator<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> Needs<'a> {
     let mut changed: BTreeSet<(Group, Key)> = BTreeSet::new();
     let mut read: BTreeSet<Group> = BTreeSet::new();
@@ -206,6 +207,7 @@ fn of_rotator<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> N
         return Needs::default();
     }
     follow(manifest, environment, &mut changed, &mut read);
+    let looks_around = rotations(manifest, environment).any(|kind| looks_around(manifest, environment, kind));
     let mut copies = Vec::new();
     for copy in environment.copies.values() {
         let gets = |(group, key): &(Group, Key)| {
@@ -227,14 +229,26 @@ fn of_rotator<'a>(manifest: &'a Manifest, environment: &'a EnvironmentSpec) -> N
     let mut groups = BTreeMap::new();
     for group in manifest.groups_in(&environment.name) {
         let is_changed = changed.iter().any(|(name, _)| *name == group.name);
-        let is_sent = copies.iter().any(|(copy, _)| takes(manifest, environment, copy, group));
+        let is_looked_at = is_for_app(group) && (looks_around || !copies.is_empty());
         if is_changed {
             groups.insert(&group.name, Access::Change);
-        } else if is_sent || read.contains(&group.name) {
+        } else if is_looked_at || read.contains(&group.name) {
             groups.insert(&group.name, Access::Read);
         }
     }
     Needs { groups, copies, own: Own::Minted, followed: followed(manifest, environment), ..Needs::default() }
+}
+
+/// Whether a rotation finds out what holds what by all that is the app's. Xero's tokens are looked at alone where nothing is
+/// derived from them; whether a copy gets them is seen by the copies.
+fn looks_around(manifest: &Manifest, environment: &EnvironmentSpec, kind: &RotationKind) -> bool {
+    let RotationKind::Xero(spec) = kind else { return true };
+    let group = manifest.groups().find(|group| group.name == spec.group);
+    let instance = group.and_then(super::any_instance);
+    let keys = [&spec.refresh_token, &spec.access_token, &spec.token_expires_at];
+    let tokens =
+        keys.map(|key| Address { group: spec.group.clone(), instance: instance.clone(), key: key.clone() });
+    !needed_to_follow(manifest, &environment.name, &tokens.into()).is_empty()
 }
 
 /// Adds what is derived from what is changed, however far that goes, and the groups that it is derived from besides.

@@ -5,6 +5,7 @@ mod copies;
 mod crashes;
 mod faults;
 mod forget;
+mod policies;
 mod site;
 mod together;
 
