@@ -281,6 +281,22 @@ fn on_a_terminal_the_guess_is_shown_and_can_be_changed_by_name() {
 }
 
 #[test]
+fn who_comes_to_a_project_that_names_nobody_is_told_to_name_himself() {
+    let env = TestEnv::new();
+    let manifest = "version = 1\nproject.name = \"demo\"\nenvironments.local.home = \"vault\"\ngroups.app.keys.A = { secret = true }\n";
+    env.write("strongroom.toml", manifest);
+    let made = env.run("init --yes").stderr;
+    let again = env.run("init --yes").failure(2);
+    for said in [&made, &again] {
+        assert!(!said.contains("ask somebody"), "{said}");
+        let command = said.split("`strongroom ").find(|part| part.starts_with("recipients add")).unwrap();
+        let _ = env.run(&format!("--yes {}", command.split('`').next().unwrap())).success();
+        env.run_with_stdin("set A --yes", "x").success();
+        env.write("strongroom.toml", manifest);
+    }
+}
+
+#[test]
 fn who_comes_to_a_project_that_is_there_gets_an_identity_and_is_told_whom_to_ask() {
     let mut env = TestEnv::new();
     let _ = env.run("init --yes").success();

@@ -92,8 +92,17 @@ pub(super) fn run(ctx: &mut Context, args: &InitArgs) -> Result<Exit> {
     if let Some(present) = &site.present
         && *present != new.text
     {
-        let joins = new.key.new && readings.is_empty();
-        return if joins { join(ctx, &new.key) } else { Err(site.taken().into()) };
+        let names_nobody = |manifest: Manifest| manifest.recipients().is_empty();
+        let is_first = Manifest::parse(MANIFEST, present).is_ok_and(names_nobody);
+        if new.key.new && readings.is_empty() {
+            return join(ctx, &new.key, is_first);
+        }
+        let add = format!("`strongroom recipients add {}`", new.key.recipients().join(" "));
+        return Err(match is_first {
+            true => site.taken().hint(format!("it names nobody who can open its vaults: {add} names you")),
+            false => site.taken(),
+        }
+        .into());
     }
     new.tell(ctx, &site, &survey)?;
     warn_of_tracked(ctx, &args.from_dotenv);

@@ -53,8 +53,8 @@ impl OwnKey {
     }
 }
 
-/// Makes an identity for somebody who comes to a project that is there.
-pub(super) fn join(ctx: &Context, key: &OwnKey) -> Result<Exit> {
+/// Makes an identity for somebody who comes to a project that is there; the first one where nobody can open its vaults yet.
+pub(super) fn join(ctx: &Context, key: &OwnKey, is_first: bool) -> Result<Exit> {
     if ctx.dry_run() {
         ctx.ui.note(&format!("dry run: would make the identity {}, and nothing else", key.path.display()));
         return Ok(Exit::Done);
@@ -63,9 +63,11 @@ pub(super) fn join(ctx: &Context, key: &OwnKey) -> Result<Exit> {
     key.keep()?;
     let recipient = key.recipients().join(" ");
     ctx.ui.note(&format!("made the identity {}; keep a copy of it", key.path.display()));
-    ctx.ui.note(&format!(
-        "ask somebody who can open the vault to run `strongroom recipients add {recipient}` and to share the result"
-    ));
+    let add = format!("`strongroom recipients add {recipient}`");
+    ctx.ui.note(&match is_first {
+        true => format!("the manifest names nobody who can open its vaults: {add} makes you the first"),
+        false => format!("ask somebody who can open the vault to run {add} and to share the result"),
+    });
     if ctx.ui.json() {
         ctx.ui.document("identity", &Joined { identity: key.path.display().to_string(), recipient })?;
     }
