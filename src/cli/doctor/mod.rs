@@ -6,6 +6,7 @@
 mod aws;
 pub(in crate::cli) mod files;
 mod machine;
+mod rotations;
 
 use super::context::Context;
 use super::reading::Wish;
@@ -93,8 +94,10 @@ fn look(ctx: &Context, offline: bool) -> Result<Looked> {
     let mut in_files = doctor::files(&looked);
     in_files.extend(found.unread);
     let mut sections = vec![Section::new("files", in_files)];
-    if home.is_some() {
-        sections.push(Section::new("values", doctor::values(&looked)));
+    if let Some(home) = &home {
+        let mut in_values = doctor::values(&looked);
+        in_values.extend(rotations::look(ctx, home)?);
+        sections.push(Section::new("values", in_values));
     } else if let Some(closed) = closed {
         sections.push(Section::new("values", vec![closed]));
     }

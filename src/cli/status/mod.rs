@@ -5,7 +5,7 @@
 mod copies;
 mod document;
 mod matrix;
-mod rotations;
+pub(in crate::cli) mod rotations;
 
 use super::context::{Context, Project};
 use super::places::place_of;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 /// One rotation, or one instance of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Rotated {
+pub(in crate::cli) struct Rotated {
     /// As `rotate` takes it: `database`, `xero/1`.
     pub(super) name: String,
     /// When its values were written the last time, where home tells.
@@ -29,7 +29,7 @@ pub(super) struct Rotated {
 }
 
 /// The rotations of an environment whose values home holds.
-pub(super) fn all(
+pub(in crate::cli) fn all(
     (manifest, environment, instances): (&Manifest, &Environment, &Instances),
     home: &Snapshot,
     now: Timestamp,
@@ -64,8 +64,18 @@ pub(super) fn all(
 }
 
 impl Rotated {
+    /// As `rotate` takes it.
+    pub(in crate::cli) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether its time has come.
+    pub(in crate::cli) fn is_due(&self) -> bool {
+        self.due
+    }
+
     /// A line for people.
-    pub(super) fn told(&self, now: Timestamp) -> String {
+    pub(in crate::cli) fn told(&self, now: Timestamp) -> String {
         let old = self.since.map_or_else(
             || "of an age that home does not tell".to_owned(),
             |since| match age(since, now).as_str() {

@@ -16,7 +16,7 @@ use crate::manifest::{InstancesSpec, RotationKind, RotationSpec, Selection, Xero
 use crate::name::Instance;
 use crate::store::OperationId;
 use crate::web::Patience;
-use crate::xero::{Parts, Xero};
+use crate::xero::{Parts, Problem, Standing, Xero};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
@@ -56,21 +56,43 @@ pub(super) fn forget(ctx: &Context, args: &XeroArgs, id: &OperationId) -> Result
     }
 }
 
-/// The rotations of the kind in the environment.
+/// The rotations of the kind in the environment, of which there is one at least.
 fn rotations(ctx: &Context) -> Result<Vec<(&RotationSpec, &XeroSpec)>> {
     let environment = &ctx.environment()?.name;
-    let here = ctx.project()?.manifest.rotations().filter(|spec| spec.environments.contains(environment));
-    let of_kind = here.filter_map(|spec| match &spec.kind {
-        RotationKind::Xero(xero) => Some((spec, xero.as_ref())),
-        _ => None,
-    });
-    let found: Vec<_> = of_kind.collect();
+    let found = declared(ctx)?;
     if found.is_empty() {
         return Err(Stop::new(Exit::Manifest, format!("`{environment}` has no rotation of the kind `xero`"))
             .hint("declare one, for the group that holds the tokens: `[rotate.xero]`, `kind = \"xero\"`, `group = \"xero\"`")
             .into());
     }
     Ok(found)
+}
+
+fn declared(ctx: &Context) -> Result<Vec<(&RotationSpec, &XeroSpec)>> {
+    let environment = &ctx.environment()?.name;
+    let here = ctx.project()?.manifest.rotations().filter(|spec| spec.environments.contains(environment));
+    let of_kind = here.filter_map(|spec| match &spec.kind {
+        RotationKind::Xero(xero) => Some((spec, xero.as_ref())),
+        _ => None,
+    });
+    Ok(of_kind.collect())
+}
+
+/// What is wrong with each connection, by what home holds: the problem, what it is in words, and what to type. `strongroom`
+/// is how the command is typed here.
+pub(super) fn wrong(ctx: &Context, held: &Held, strongroom: &str) -> Result<Vec<(Problem, String, String)>> {
+    let mut wrong = Vec::new();
+    for (rotation, spec) in declared(ctx)? {
+        for instance in instances(ctx, spec, held)? {
+            let connection = Connection::of(rotation, spec, instance);
+            for problem in Standing::of(&connection.parts, &held.snapshot, (ctx.clock())()).problems {
+                let (what, fix) = status::told(&problem, &connection, strongroom);
+                let what = format!("{}: {what}", connection.shown());
+                wrong.push((problem, what, fix.unwrap_or_else(|| format!("`{strongroom} xero status`"))));
+            }
+        }
+    }
+    Ok(wrong)
 }
 
 /// What home holds of a rotation's group.

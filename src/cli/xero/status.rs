@@ -216,7 +216,10 @@ impl Row {
         // Of what is refused nothing is left, however new it is.
         let counts =
             |one: &&Problem| refusal.is_none() || !matches!(one, Problem::Ended | Problem::EndsSoon { .. });
-        let others = standing.problems.iter().filter(counts).map(|problem| told(problem, connection, &word));
+        let others = standing.problems.iter().filter(counts).map(|problem| {
+            let (what, fix) = told(problem, connection, "strongroom");
+            fix.map_or(what.clone(), |fix| format!("{what}: {fix}"))
+        });
         Ok(Row {
             rotation: connection.rotation.name.clone(),
             connection: connection.shown(),
@@ -289,33 +292,37 @@ fn show(ctx: &Context, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
-fn told(problem: &Problem, connection: &Connection<'_>, word: &str) -> String {
-    let login = format!("`strongroom xero login {word}`");
+/// A problem in words, and what to type, where that is known.
+pub(super) fn told(
+    problem: &Problem,
+    connection: &Connection<'_>,
+    strongroom: &str,
+) -> (String, Option<String>) {
+    let word = connection.word();
+    let login = format!("`{strongroom} xero login {word}`");
+    let time = &connection.parts.token_expires_at.key;
     match problem {
-        Problem::NoLogin => format!("nobody has logged in for it: {login}"),
+        Problem::NoLogin => ("nobody has logged in for it".to_owned(), Some(login)),
         Problem::Missing(parts) => {
             let names: Vec<&str> = parts.iter().map(|part| part.key.as_str()).collect();
             let app = [&connection.parts.client_id, &connection.parts.client_secret];
             let how = match parts.iter().find(|part| app.contains(part)) {
-                Some(first) => format!("`strongroom set {first}`"),
+                Some(first) => format!("`{strongroom} set {first}`"),
                 None => login,
             };
-            format!("{} missing: {how}", names.join(", "))
+            (format!("{} missing", names.join(", ")), Some(how))
         }
         Problem::Ended => {
-            format!("its refresh token was not used for 60 days, and Xero takes it no more: {login}")
+            ("its refresh token was not used for 60 days, and Xero takes it no more".to_owned(), Some(login))
         }
-        Problem::EndsSoon { left } => format!(
-            "its refresh token ends in {} unless it is used: `strongroom rotate {word}`",
-            words(*left)
+        Problem::EndsSoon { left } => (
+            format!("its refresh token ends in {} unless it is used", words(*left)),
+            Some(format!("`{strongroom} rotate {word}`")),
         ),
-        Problem::NoTime => {
-            format!("{} is no time that is known", connection.parts.token_expires_at.key)
+        Problem::NoTime => (format!("{time} is no time that is known"), None),
+        Problem::LaterThanItself => {
+            (format!("{time} says that the access token lives longer than the token itself does"), None)
         }
-        Problem::LaterThanItself => format!(
-            "{} says that the access token lives longer than the token itself does",
-            connection.parts.token_expires_at.key
-        ),
     }
 }
 

@@ -55,6 +55,17 @@ fn each_connection_is_told_with_what_is_left_and_what_is_wrong() {
         let output = site.env.run("xero status --check");
         assert_eq!(output.code, Some(code), "{}", output.stderr);
         assert!(output.stderr.contains(told), "{}", output.stderr);
+        // `doctor` says the same, by what it has read.
+        let doctor = site.env.run("doctor --json");
+        let doctor: serde_json::Value = serde_json::from_str(&doctor.stdout).unwrap();
+        let found = doctor["findings"].as_array().unwrap().iter();
+        let found: Vec<_> = found.filter(|one| one["code"] == "xero-connection").collect();
+        assert_eq!(found.len(), usize::from(code == 3), "{doctor}");
+        if let Some(one) = found.first() {
+            assert!(one["what"].as_str().unwrap().starts_with("xero/1: its refresh token"), "{one}");
+            let fix = if days < 60 { "rotate xero/1`" } else { "xero login xero/1`" };
+            assert!(one["fix"].as_str().unwrap().ends_with(fix), "{one}");
+        }
     }
     let _ = site.env.run("--yes delete xero/2/tenant_id xero/2/client_secret").success();
     site.set("xero/2/token_expires_at", "tomorrow");
