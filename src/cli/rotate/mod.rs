@@ -74,6 +74,10 @@ pub(super) struct RotateArgs {
     #[arg(long, value_name = "TIME", value_parser = xero::life, conflicts_with = "due")]
     if_expiring: Option<Duration>,
 
+    /// Every connection of Xero, which is what NAME without /INSTANCE means too
+    #[arg(long, requires = "name", conflicts_with = "due")]
+    all: bool,
+
     /// As what it was declared when the operation began that this goes on with: the journal's to say, not a person's
     #[arg(long, hide = true, value_name = "SHAPE")]
     declared: Option<String>,
@@ -235,6 +239,10 @@ fn named<'a>(ctx: &'a Context, args: &RotateArgs) -> Result<(&'a RotationSpec, O
             .into());
     }
     args.are_for(spec)?;
+    if let Some(instance) = instance.as_ref().filter(|_| args.all) {
+        let message = format!("--all is every instance, and {instance} is one");
+        return Err(Stop::usage(message).hint(format!("`strongroom rotate {}`", spec.name)).into());
+    }
     if instance.is_some() && !matches!(spec.kind, RotationKind::Xero(_)) {
         let message = format!("`{}` has no instances", spec.name);
         return Err(Stop::usage(message).hint(format!("`strongroom rotate {}`", spec.name)).into());
@@ -252,6 +260,7 @@ impl RotateArgs {
         let given = [
             (self.fast, django, "--fast", "django-secret-key"),
             (self.if_expiring.is_some(), xero, "--if-expiring", "xero"),
+            (self.all, xero, "--all", "xero"),
             (self.compromised, ends, "--compromised", "postgres, django-secret-key and command"),
         ];
         let given =

@@ -1,19 +1,20 @@
 //! Rotations of Xero's tokens: each login is an operation of its own, so that one that needs a person is in nobody's way.
 //!
-//! Owns which logins are meant, what is told of them before and after, and that a login which an earlier run has left
-//! midway is gone on with.
+//! Owns which logins are meant, what is told of them before, and that a login which an earlier run has left midway is gone
+//! on with. Their turns are in `turns`.
+
+mod turns;
 
 use super::super::context::{Context, variable};
 use super::super::operations::{self, moment};
 use super::super::reading::{Held as Everything, Wish};
-use super::super::report::{Exit, Report, Stop};
+use super::super::report::{Exit, Stop};
 use super::super::ui::{plural, shown};
 use super::show;
 use super::story::{Sketch, Story};
-use crate::apply::{self, Done};
 use crate::desired::needed_to_follow;
-use crate::journal::{Begin, Summary};
-use crate::manifest::{Place, RotationKind, RotationSpec, Selection, UnknownName, XeroSpec};
+use crate::journal::Summary;
+use crate::manifest::{EnvironmentSpec, Place, RotationKind, RotationSpec, Selection, UnknownName, XeroSpec};
 use crate::name::{Address, Instance};
 use crate::plan::{Desired, Want};
 use crate::rotate::xero::{self, Held, Word, XeroLogin};
@@ -95,12 +96,15 @@ pub(super) fn go_on(story: &Story<'_>, spec: &XeroSpec, which: (&OperationId, bo
         Err(error) if error.is::<UnknownName>() => None,
         found => found?.0.into_iter().next(),
     };
-    let Some(login) = found else {
+    let Some(mut login) = found else {
         let message = format!("{}: home holds no {} of it any more", story.command(), spec.refresh_token);
         let hint = format!("`strongroom undo {}` says what would be given up, and forgets it", which.0);
         return Err(Stop::new(Exit::Failed, message).hint(hint).into());
     };
-    story.go_on_with(&run.rotation(&login)?, &run.all, &run.holders()?, which)
+    login.first = story.instance.clone().unwrap_or(login.first);
+    let rotation = run.rotation(&login)?;
+    let done = story.go_on_with(&rotation, &run.all, &run.holders()?, which);
+    done.map_err(|error| run.explained(&rotation, error))
 }
 
 /// How long a token is to live on: minutes too.
@@ -205,9 +209,10 @@ impl<'a> Run<'a> {
             first: login.first.clone(),
             instances: login.instances.clone(),
             past: self.past.as_ref(),
-            recorded: matches!(environment.home, Place::Ssm | Place::SecretsManager),
+            recorded: keeps_records(environment),
             enough: self.enough,
             pace: pace.and_then(|pace| SignedDuration::try_from(pace).ok()),
+            hurries: false,
             by: ctx.whoami(),
             command: format!("strongroom -e {} xero", environment.name),
             learned: Mutex::default(),
@@ -221,8 +226,11 @@ impl<'a> Run<'a> {
 
     /// What a login is called: its instances.
     fn name(&self, login: &Login) -> String {
-        let names: Vec<String> =
-            login.instances.iter().map(|name| format!("{}/{name}", self.spec.group)).collect();
+        self.named(&login.instances)
+    }
+
+    fn named(&self, instances: &[Instance]) -> String {
+        let names: Vec<String> = instances.iter().map(|name| format!("{}/{name}", self.spec.group)).collect();
         names.join(" and ")
     }
 
@@ -339,67 +347,6 @@ impl<'a> Run<'a> {
         let of = |name: &Instance| keys.map(|key| (self.address(name, key), stand_in()));
         login.instances.iter().flat_map(of).collect()
     }
-
-    /// Refreshes one after the other. One that fails is told, and is in nobody's way.
-    fn all_of(&self, meant: &[Login], foreseen: &[Foreseen], exit: Exit) -> Result<Exit> {
-        let (ctx, mut exits, mut failed) = (self.story.ctx, vec![exit], Vec::new());
-        let mut refreshed = 0;
-        for (login, foreseen) in meant.iter().zip(foreseen) {
-            match self.one(login) {
-                Ok(done) => {
-                    refreshed += 1;
-                    ctx.warn_of_left(&done.left);
-                    let command = self.command(login);
-                    let name = self.name(login);
-                    ctx.ui.note(&match done.changes {
-                        0 => format!("{command}: {name} has new tokens of somebody else, which stand"),
-                        _ => format!("{command}: {name} refreshed, read back and tried"),
-                    });
-                    super::super::set::remind(ctx, &foreseen.home)?;
-                    show::document(ctx, &command, foreseen, Some(&done))?;
-                }
-                Err(error) if meant.len() == 1 => return Err(error),
-                Err(error) => {
-                    let report = Report::of(&error);
-                    ctx.ui.error(&report);
-                    failed.push(self.name(login));
-                    exits.push(report.exit);
-                    if report.exit == Exit::Busy || ctx.interrupted.get() {
-                        // It is the same for all of them.
-                        break;
-                    }
-                }
-            }
-        }
-        if !failed.is_empty() {
-            ctx.ui.note(&format!(
-                "{}: {refreshed} of {} refreshed; not {}",
-                self.story.command(),
-                plural(meant.len(), "login"),
-                failed.join(", ")
-            ));
-        }
-        let person = exits.contains(&Exit::Person);
-        Ok(if person { Exit::Person } else { exits.into_iter().max().unwrap_or(Exit::Done) })
-    }
-
-    fn one(&self, login: &Login) -> Result<Done> {
-        let (ctx, command) = (self.story.ctx, self.command(login));
-        let holders = self.holders()?;
-        let rotation = self.rotation(login)?;
-        let goes_on = self.story.goes_on(&command)?;
-        let midway = login.midway.as_ref().map(|one| &one.id);
-        ctx.under_way((&command, midway), Some(ctx.leases()?), async |journal, watch| {
-            let mut operation = match midway {
-                Some(id) => apply::reopened(journal, id)?,
-                None => {
-                    let goes_on = Some(goes_on.as_str());
-                    journal.begin(&Begin { command: &command, undoes: None, goes_on, in_order: true })?
-                }
-            };
-            rotate::drive(&mut operation, &rotation, &holders, false, watch).await
-        })
-    }
 }
 
 /// Whether no copy gets the tokens, and nothing is derived from them.
@@ -415,6 +362,11 @@ fn is_alone(ctx: &Context, spec: &XeroSpec) -> Result<bool> {
     let is_copy = matches!(environment.home, Place::Beanstalk { .. });
     let hangs = is_copy || follows || (reaches && taken);
     Ok(!hangs)
+}
+
+/// Whether home keeps our records for other hosts.
+fn keeps_records(environment: &EnvironmentSpec) -> bool {
+    matches!(environment.home, Place::Ssm | Place::SecretsManager)
 }
 
 fn empty() -> Sketch {

@@ -99,10 +99,15 @@ impl XeroLogin<'_> {
         let Some((id, secret)) = app(&held) else { return Ok(self.appless()) };
         let client = Client { id: id.expose(), secret };
         let (xero, grant) = (self.xero(), Grant::Refresh(old));
-        self.learned().asked = true;
+        {
+            let mut learned = self.learned();
+            (learned.asked, learned.sent) = (true, true);
+            learned.calls += 1;
+        }
         let call = async { xero.token(&client, &grant).await?.minted() };
         let answer = match mint(operation, &token(number), call).await {
             Ok(answer) => {
+                self.learned().answered = true;
                 match self.tell_home(&answer, operation, store).await {
                     Ok(_) => {}
                     Err(error) => tracing::debug!(%error, "home is not told the answer"),

@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 const TORN: SignedDuration = SignedDuration::from_secs(10);
 /// How often Xero is called that was not reached.
 const UNREACHED: usize = 4;
+/// How long others wait at most for the next call, and for how many calls.
+const HURRY: (SignedDuration, usize) = (SignedDuration::from_secs(10), 2);
 
 /// What is known.
 pub struct Facts {
@@ -26,6 +28,10 @@ pub struct Facts {
     pub(super) enough: Option<SignedDuration>,
     /// The longest wait between two calls, where the usual ones are too long.
     pub(super) pace: Option<SignedDuration>,
+    /// Whether other logins wait for this one's end.
+    pub(super) hurries: bool,
+    /// How often Xero was called since this login had its turn.
+    pub(super) calls: usize,
     /// Whether this process has called Xero: whoever goes on has set right what was to be set right.
     pub(super) asked: bool,
     pub(super) home: BTreeMap<Instance, Held>,
@@ -57,6 +63,8 @@ pub(super) enum Move {
     /// Send that token.
     Ask(Secret),
     Wait(Timestamp),
+    /// The same, and others come first.
+    PutOff(Timestamp),
     /// Bring these instances to this pair.
     Store {
         pair: Pair,
@@ -298,6 +306,9 @@ impl Facts {
         if round.asks.len() >= UNREACHED && self.risks_nothing() && round.asks.iter().all(unspent) {
             return self.end(Move::Unreached);
         }
+        if self.hurries && self.calls > 0 && round.asks.len() >= HURRY.1 {
+            return Move::PutOff(self.now);
+        }
         // Each process asks at least once: what an earlier one was not told, Xero may tell now.
         let late = self.asked && round.asks.last().is_some_and(|ask| ask.at > begun.first + xero::GRACE);
         if late { Move::Silent } else { Move::Ask(begun.token.clone()) }
@@ -314,11 +325,18 @@ impl Facts {
 
     fn wait(&self, until: Timestamp) -> Move {
         let last = self.story.last();
-        let Some((pace, last)) = self.pace.zip(last).filter(|(_, last)| last.again == Again::Yes) else {
-            return Move::Wait(until);
+        let until = match self.pace.zip(last).filter(|(_, last)| last.again == Again::Yes) {
+            Some((pace, last)) => until.min(last.at + pace),
+            None => until,
         };
-        let sooner = until.min(last.at + pace);
-        if sooner <= self.now { self.ask() } else { Move::Wait(sooner) }
+        let tries = self.story.rounds.last().map_or(0, |round| round.asks.len());
+        if until <= self.now {
+            self.ask()
+        } else if self.hurries && (tries >= HURRY.1 || until.duration_since(self.now) > HURRY.0) {
+            Move::PutOff(until)
+        } else {
+            Move::Wait(until)
+        }
     }
 
     fn store(&self, pair: &Pair) -> Move {

@@ -2,6 +2,7 @@
 
 use super::XeroLogin;
 use crate::name::Instance;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::MutexGuard;
 
@@ -12,6 +13,16 @@ pub struct Learned {
     pub(super) organisations: BTreeMap<String, String>,
     /// Whether this process has called Xero.
     pub(super) asked: bool,
+    /// How often, since it was put off.
+    pub(super) calls: usize,
+    /// Until when Xero takes the token that was sent last.
+    pub(super) deadline: Option<Timestamp>,
+    /// Whether it was sent.
+    pub(super) sent: bool,
+    /// Whether Xero's answer is kept.
+    pub(super) answered: bool,
+    /// When to ask again, where others come first.
+    pub(super) put_off: Option<Timestamp>,
     /// The instances that are of the login, as it was last looked at.
     pub(super) members: Option<Vec<Instance>>,
 }
@@ -21,8 +32,21 @@ impl XeroLogin<'_> {
         self.learned.lock().expect("no code panics while it holds the lock")
     }
 
+    /// How often Xero was called in this turn, and whether it ever was.
+    pub(super) fn calls(&self) -> (usize, bool) {
+        let learned = self.learned();
+        (learned.calls, learned.asked)
+    }
+
     pub(super) fn know(&self, organisations: &BTreeMap<String, String>) {
         self.learned().organisations.extend(organisations.clone());
+    }
+
+    /// When to ask again, where this was left for others that wait.
+    pub fn put_off(&self) -> Option<Timestamp> {
+        let mut learned = self.learned();
+        learned.calls = 0;
+        learned.put_off.take()
     }
 
     /// The instances of the login: once it was looked at under the lease, those that are of it still.

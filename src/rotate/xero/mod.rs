@@ -35,7 +35,7 @@ use crate::secret::Secret;
 use crate::snapshot::{Past, Snapshot};
 use crate::store::{ErrorKind, Home, Store, StoreError};
 use crate::web::Patience;
-use crate::xero::{RefreshToken, Tokens, Xero};
+use crate::xero::{GRACE, RefreshToken, Tokens, Xero};
 use async_trait::async_trait;
 use begun::Begun;
 use decide::Move;
@@ -74,6 +74,8 @@ pub struct XeroLogin<'a> {
     pub enough: Option<SignedDuration>,
     /// The longest wait between two calls that Xero does not ask for.
     pub pace: Option<SignedDuration>,
+    /// Whether others wait: then it is left for later where Xero is silent.
+    pub hurries: bool,
     /// Who does it: `alice@laptop`.
     pub by: String,
     /// How a person calls the rotation: `strongroom -e prod xero`.
@@ -155,11 +157,14 @@ impl Rotation for XeroLogin<'_> {
             }
         }
         let lacks = self.lacks(&home, holders.manifest);
+        let (calls, asked) = self.calls();
         let mut facts = Facts {
             now: operation.now(),
             enough: self.enough,
             pace: self.pace,
-            asked: self.learned().asked,
+            hurries: self.hurries,
+            calls,
+            asked,
             home,
             story,
             begun,
@@ -172,6 +177,7 @@ impl Rotation for XeroLogin<'_> {
             others: Vec::new(),
         };
         self.look_back(&mut facts).await?;
+        self.recall(&facts);
         Ok(facts)
     }
 
@@ -183,6 +189,10 @@ impl Rotation for XeroLogin<'_> {
             Move::Begin(begun) => Step::Act(Effect(What::Intend { round, begun })),
             Move::Ask(token) => Step::Act(Effect(What::Ask { number, token })),
             Move::Wait(until) => Step::Wait { until, why: self.waits(facts) },
+            Move::PutOff(until) => {
+                self.learned().put_off = Some(until);
+                Step::Person(Box::new(self.silent(facts)))
+            }
             Move::Store { pair, instances } => Step::Publish(self.publication(facts, &pair, &instances)),
             Move::Try(access) => Step::Act(Effect(What::Try(access))),
             Move::Close => Step::Act(Effect(What::Close)),
@@ -275,6 +285,14 @@ impl XeroLogin<'_> {
         home.keys().any(|name| !members.contains(name))
     }
 
+    /// Recalls how far the token that was sent last is.
+    fn recall(&self, facts: &Facts) {
+        let mut learned = self.learned();
+        learned.deadline = facts.begun.last().map(|begun| begun.first + GRACE);
+        learned.sent = facts.begun.last().is_some_and(|begun| begun.doubt) || facts.story.asked > 0;
+        learned.answered = !facts.answered.is_empty();
+    }
+
     /// What nobody can authenticate without: the app's id, and its secret where the manifest says that there is one.
     fn lacks(&self, home: &BTreeMap<Instance, Held>, manifest: &Manifest) -> Option<Key> {
         let secret = &self.spec.client_secret;
@@ -336,7 +354,7 @@ impl XeroLogin<'_> {
             let pasts = self.history(name, &self.spec.refresh_token).await?;
             // One is used when the next one is written.
             for pair in pasts.windows(2) {
-                if facts.now.duration_since(pair[0].modified) > crate::xero::GRACE {
+                if facts.now.duration_since(pair[0].modified) > GRACE {
                     break;
                 }
                 recent.extend(pair[1].value.clone());

@@ -166,6 +166,29 @@ impl XeroLogin<'_> {
         }
     }
 
+    /// What is so where somebody has interrupted it, and what to type.
+    pub fn interrupted(&self) -> (String, String) {
+        let name = self.name();
+        let learned = self.learned();
+        match learned.deadline {
+            Some(_) if learned.answered => (
+                format!("{name}: Xero has answered, and the new tokens are kept in the operation until they are stored"),
+                "`strongroom resume` stores them; those from before are used up, and no undo brings them back".to_owned(),
+            ),
+            Some(deadline) if learned.sent => {
+                let until = clock_time(deadline);
+                (
+                    format!("{name}: the token was sent, and what Xero answered is not known; it is taken again until {until}"),
+                    format!("`strongroom resume` before {until} asks again; no undo takes it back"),
+                )
+            }
+            _ => (
+                format!("{name}: nothing was sent"),
+                "`strongroom resume` goes on, `strongroom undo` leaves it at that".to_owned(),
+            ),
+        }
+    }
+
     /// Why it is waited.
     pub(super) fn waits(&self, facts: &Facts) -> String {
         match facts.story.last() {

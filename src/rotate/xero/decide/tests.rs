@@ -37,6 +37,8 @@ fn facts(refresh: &str, second: i64) -> Facts {
         now: at(100),
         enough: None,
         pace: None,
+        hurries: false,
+        calls: 0,
         asked: true,
         left: false,
         lacks: None,
@@ -225,6 +227,29 @@ fn each_process_asks_once_after_the_deadline_and_then_says_that_nobody_answers()
     assert!(matches!(late.next(), Move::Silent));
     let resumed = Facts { asked: false, ..late };
     assert!(matches!(resumed.next(), Move::Ask(token) if token.expose() == "old"));
+}
+
+#[test]
+fn a_login_that_xero_is_silent_about_is_put_off_where_others_wait() {
+    let mut silent = asked(("old", -500), RefreshToken::MayBeSpent, false);
+    (silent.now, silent.hurries) = (at(1), true);
+    assert!(matches!(silent.next(), Move::Wait(until) if until == at(2)), "once it is asked again at once");
+    silent.story.rounds[0].asks[0].again = Again::After(std::time::Duration::from_secs(60));
+    assert!(matches!(silent.next(), Move::PutOff(until) if until == at(60)));
+    silent.now = at(60);
+    assert!(matches!(silent.next(), Move::Ask(_)), "its time has come");
+    let second = silent.story.rounds[0].asks[0].clone();
+    silent.story.rounds[0].asks.push(Ask { number: 2, at: at(60), again: Again::Yes, ..second });
+    silent.now = at(61);
+    assert!(matches!(silent.next(), Move::PutOff(until) if until == at(65)));
+    // However long the call took: its next turn begins with a call, and does not end with one.
+    silent.now = at(66);
+    silent.calls = 2;
+    assert!(matches!(silent.next(), Move::PutOff(until) if until == at(66)));
+    silent.calls = 0;
+    assert!(matches!(silent.next(), Move::Ask(_)));
+    (silent.now, silent.hurries) = (at(61), false);
+    assert!(matches!(silent.next(), Move::Wait(_)));
 }
 
 #[test]

@@ -204,7 +204,14 @@ fn who_waits_for_xero_can_be_interrupted_and_says_until_when_the_token_is_taken(
     let output = site.run_known("rotate xero --yes", &id);
     told.join().unwrap();
     assert_eq!(output.code, Some(7), "{}", output.stderr);
-    assert!(output.stderr.contains("`strongroom resume`"), "{}", output.stderr);
+    assert!(output.stderr.contains("`strongroom resume` before "), "{}", output.stderr);
+    assert!(output.stderr.contains("xero/1: the token was sent"), "{}", output.stderr);
+    assert!(output.stderr.contains("it is taken again until "), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("takes it back,") && !output.stderr.contains("`strongroom undo`"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(site.unfinished(), 1);
 }
 

@@ -6,6 +6,7 @@ mod crashes;
 mod faults;
 mod forget;
 mod policies;
+mod several;
 mod site;
 mod together;
 
