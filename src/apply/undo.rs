@@ -173,7 +173,8 @@ impl Undo {
         refuse_overlap(journal, &self.plan, stores)?;
         let (undoes, in_order) = (self.original.id(), self.original.in_order());
         let command = format!("undo {undoes}");
-        Ok(journal.begin(&Begin { command: &command, undoes: Some(undoes), goes_on, in_order })?)
+        let begin = Begin { command: &command, undoes: Some(undoes), goes_on, in_order, home: None };
+        Ok(journal.begin(&begin)?)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `operations`, `resume`, `undo`: the journal of an environment on this host.
 
+mod here;
+
 use super::context::Context;
 use super::report::{Exit, Stop};
 use super::rotate::{Anew, Way};
@@ -10,6 +12,7 @@ use crate::journal::{Journal, Standing, Summary};
 use crate::store::{OperationId, Store};
 use anyhow::Result;
 use clap::Args;
+use here::{as_of, is_here, newest, refuse_elsewhere, those_here};
 use serde::Serialize;
 
 /// List what was done to an environment from this host, the newest last
@@ -218,6 +221,7 @@ pub(super) fn resume(ctx: &mut Context, args: &ResumeArgs) -> Result<Exit> {
         return ctx.say_document("resume", &[], None, &[]);
     };
     let then = as_of(ctx, &journal, &summary)?;
+    refuse_elsewhere(then.as_ref().unwrap_or(ctx), &summary)?;
     let asked = (args.anew.typed(), args.which.skip_changed);
     resume_one(then.as_ref().unwrap_or(ctx), &journal, &summary, asked)
 }
@@ -275,6 +279,7 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
     };
     let then = as_of(ctx, &journal, &summary)?;
     let ctx = then.as_ref().unwrap_or(ctx);
+    refuse_elsewhere(ctx, &summary)?;
     match &summary.standing {
         // An undo that stopped midway is what somebody who types `undo` wants finished.
         Standing::Unfinished if args.which.id.is_none() && summary.undoes.is_some() => {
@@ -398,43 +403,6 @@ fn is_unfinished(summary: &Summary) -> bool {
 fn can_be_undone(summary: &Summary) -> bool {
     let stands = matches!(summary.standing, Standing::Done | Standing::Unfinished | Standing::Soaking(_));
     stands && summary.touched && summary.undoes.is_none()
-}
-
-/// The newest operation of those that could be meant.
-fn newest(ctx: &Context, journal: &Journal, meant: impl Fn(&Summary) -> bool) -> Result<Option<Summary>> {
-    those_here(ctx, journal, meant)?.next().transpose()
-}
-
-/// The operations that could be meant, the newest first: one of another checkout's vault, which shares the project's name,
-/// is not.
-fn those_here<'a>(
-    ctx: &'a Context,
-    journal: &'a Journal,
-    meant: impl Fn(&Summary) -> bool,
-) -> Result<impl Iterator<Item = Result<Summary>> + 'a> {
-    let all: Vec<Summary> = journal.list()?.into_iter().rev().filter(meant).collect();
-    // Mostly there is none, and then no place is opened to ask where it is.
-    let here = if all.is_empty() { Vec::new() } else { ctx.locations()? };
-    let found = move |summary: Summary| {
-        is_here(ctx, journal, &summary, &here).map(|is| is.then_some(summary)).transpose()
-    };
-    Ok(all.into_iter().filter_map(found))
-}
-
-/// The environment as an operation knew it, where it leaves another manifest behind than the one that it found.
-fn as_of(ctx: &Context, journal: &Journal, summary: &Summary) -> Result<Option<Context>> {
-    journal.manifest_of(summary)?.map(|text| ctx.with_manifest(&text)).transpose()
-}
-
-/// Whether all that an operation changes is at the places of this project: those of `here`, or those of its own manifest.
-fn is_here(ctx: &Context, journal: &Journal, summary: &Summary, here: &[String]) -> Result<bool> {
-    let locations: Vec<&String> =
-        summary.targets.iter().map(|target| &target.location).chain(&summary.home).collect();
-    let within = |here: &[String]| locations.iter().all(|location| here.contains(location));
-    match as_of(ctx, journal, summary)? {
-        Some(then) => Ok(within(&then.locations()?)),
-        None => Ok(within(here)),
-    }
 }
 
 fn needs_a_look(summary: &Summary) -> bool {

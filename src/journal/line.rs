@@ -50,6 +50,9 @@ pub enum Step {
         /// Whether what comes later follows from what was written before, so that an undo keeps the order.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         in_order: bool,
+        /// Which place of the world home is, where something is done or learned before a write is planned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<String>,
     },
     /// What the places held was sealed into a backup, which was opened again and compared.
     BackedUp {

@@ -42,9 +42,6 @@ use std::sync::Arc;
 /// How many finished operations are kept for `undo`; older ones are removed when a new one begins.
 pub const KEPT: usize = 200;
 
-/// The fact of an operation, settled with its chosen values, that tells which place of the world home is.
-pub const HOME: &str = "home";
-
 /// What a program takes from outside of itself, given once by whoever runs it.
 #[derive(Debug, Clone, Copy)]
 pub struct Outside {
@@ -173,6 +170,9 @@ pub struct Begin<'a> {
     /// Whether what is written later follows from what was written before, as copies do that refer to home: then an undo
     /// writes in the same order. Else it takes the last back first.
     pub in_order: bool,
+    /// Which place of the world home is, for one that does or learns something before it plans a write: so that no other
+    /// checkout of the project's name goes on with it.
+    pub home: Option<&'a str>,
 }
 
 /// How an operation stands.
@@ -321,7 +321,8 @@ impl Journal {
                 lines = Self::lines(&folder)?;
             }
         }
-        let Some(Line { at, step: Step::Begun { command, undoes, goes_on, .. } }) = lines.first() else {
+        let Some(Line { at, step: Step::Begun { command, undoes, goes_on, home, .. } }) = lines.first()
+        else {
             return Ok(None);
         };
         let progress = line::Progress::of(&lines);
@@ -340,7 +341,7 @@ impl Journal {
             undoes: undoes.clone(),
             goes_on: goes_on.clone(),
             targets: progress.writes.iter().flat_map(PlannedWrite::targets).collect(),
-            home: progress.facts.get(HOME).cloned(),
+            home: home.clone(),
             done: progress.settled(),
             total: progress.writes.len(),
             touched: progress.touched(),

@@ -92,6 +92,7 @@ impl Operation {
             undoes: operation.undoes.clone(),
             goes_on: operation.goes_on.clone(),
             in_order: operation.in_order,
+            home: begin.home.map(str::to_owned),
         })?;
         for folder in [&operation.folder, &journal.folder] {
             durable::flush_folder(folder).map_err(JournalError::io(folder, "flushed"))?;

@@ -32,7 +32,7 @@ pub use programs::Programs;
 pub use random::Random;
 
 use crate::apply::{self, ApplyError, Done, Event, Watch};
-use crate::journal::{HOME, JournalError, NOT_BEGUN, Operation, Step as Line};
+use crate::journal::{JournalError, NOT_BEGUN, Operation, Step as Line};
 use crate::name::Address;
 use crate::plan::{Desired, Want};
 use crate::secret::Secret;
@@ -154,7 +154,7 @@ impl fmt::Display for NoEffect {
     }
 }
 
-/// More steps than any rotation has, but for those that wait.
+/// More steps than any rotation takes without waiting.
 const MOST: usize = 64;
 
 /// Carries a rotation to its end. After an error the operation is open: this goes on with it, and an undo takes back what
@@ -196,7 +196,6 @@ pub async fn drive<R: Rotation>(
                 let mut chosen = rotation.choose(&facts);
                 let held = holders.held_with(chosen.values.keys()).await;
                 let held = held.map_err(|error| midway(operation, error))?;
-                chosen.facts.insert(HOME.to_owned(), holders.stores[&home].location());
                 chosen.facts.extend(left::marks(operation, &held, chosen.values.keys().cloned()));
                 if R::WHOLE {
                     chosen.facts.insert(apply::WHOLE.to_owned(), "yes".to_owned());
@@ -213,7 +212,8 @@ pub async fn drive<R: Rotation>(
                 done => done?,
             },
             Step::Wait { until, why } => {
-                steps -= 1;
+                // Whoever waits knows until when.
+                steps = 0;
                 watch(&Event::Waiting { until, why });
                 wait(operation, holders, until).await?;
             }

@@ -162,8 +162,15 @@ impl<'a> Story<'a> {
         let question = format!("Rotate `{}` in `{}`?", &command["rotate ".len()..], environment.name);
         ctx.ui.approve(&question, environment.protected.then_some(&environment.name))?;
         let goes_on = self.goes_on(&command)?;
+        let home = ctx.home_location()?;
         let done = ctx.under_way((&command, None), Some(ctx.leases()?), async |journal, watch| {
-            let begin = Begin { command: &command, undoes: None, goes_on: Some(&goes_on), in_order: true };
+            let begin = Begin {
+                command: &command,
+                undoes: None,
+                goes_on: Some(&goes_on),
+                in_order: true,
+                home: Some(&home),
+            };
             let mut operation = journal.begin(&begin)?;
             rotate::drive(&mut operation, rotation, &holders, false, watch).await
         })?;

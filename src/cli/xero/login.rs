@@ -81,7 +81,9 @@ pub(super) fn run(ctx: &Context, args: &LoginArgs) -> Result<Exit> {
     ctx.ui.approve(&question, environment.protected.then_some(&environment.name))?;
     let pkce = Pkce::new(&random_bytes(), &random_bytes());
     let code = login.code(ctx, args, &pkce)?;
-    let begin = Begin { command: &command, goes_on: Some(&goes_on), in_order: true, ..Begin::default() };
+    let home = ctx.home_location()?;
+    let begin =
+        Begin { command: &command, undoes: None, goes_on: Some(&goes_on), in_order: true, home: Some(&home) };
     let (journal, xero, client) = (ctx.journal()?, connection.xero(), login.client.client());
     let grant = Grant::Code { code: &code, pkce: &pkce, redirect: &login.redirect };
     let exchange = async {

@@ -271,6 +271,14 @@ fn a_checkout_of_the_same_name_is_in_nobodys_way_and_goes_on_with_nothing_of_it(
         assert_eq!(told.code, Some(0), "{kind}: {}", told.stderr);
         assert!(!told.stderr.contains("resume"), "{kind}: {}", told.stderr);
         assert!(neighbour("resume --yes").stderr.contains("nothing to resume"), "{kind}");
+        let told: Value = serde_json::from_str(&env.run("operations --json").success()).unwrap();
+        let all = told["operations"].as_array().unwrap().iter();
+        let id = all.clone().find(|one| one["state"] == "unfinished").unwrap()["id"].as_str().unwrap();
+        for words in [format!("resume {id} --yes"), format!("undo {id} --forget --yes")] {
+            let told = neighbour(&words);
+            assert_eq!(told.code, Some(1), "{kind}: {}", told.stderr);
+            assert!(told.stderr.contains("was begun where home is"), "{kind}: {}", told.stderr);
+        }
         assert_eq!(neighbour("get TOKEN").success(), "theirs", "{kind}");
         assert_eq!(env.run("operations --json").success().matches("\"unfinished\"").count(), 1, "{kind}");
     }

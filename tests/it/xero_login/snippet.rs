@@ -195,8 +195,8 @@ fn of_processes_of_both_kinds_that_race_for_it_one_holds_it_at_a_time() {
     let terms = Terms::new("ours".to_owned(), Duration::from_secs(90));
     let leases = ParameterLeases::new(Arc::new(aws), LEASE.to_owned(), Vec::new(), terms);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (turns, busy) = runtime.block_on(async {
-        let (mut turns, mut busy) = (0, 0);
+    let turns = runtime.block_on(async {
+        let mut turns = 0;
         while !apps.iter_mut().all(|(app, _)| app.try_wait().unwrap().is_some()) {
             match leases.take("race").await {
                 Ok(lease) => {
@@ -206,12 +206,12 @@ fn of_processes_of_both_kinds_that_race_for_it_one_holds_it_at_a_time() {
                     lease.release().await.unwrap();
                     turns += 1;
                 }
-                Err(error) if error.kind == ErrorKind::Busy => busy += 1,
+                Err(error) if error.kind == ErrorKind::Busy => {}
                 Err(error) => panic!("{error}"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        (turns, busy)
+        turns
     });
     for (app, mut stdout) in apps {
         let mut said = String::new();
@@ -219,7 +219,7 @@ fn of_processes_of_both_kinds_that_race_for_it_one_holds_it_at_a_time() {
         let output = app.wait_with_output().unwrap();
         assert_eq!(said, "done\n", "{}", String::from_utf8_lossy(&output.stderr));
     }
-    assert!(turns > 0 && busy > 0, "nobody was in anybody's way: {turns} {busy}");
+    assert!(turns > 0, "the apps were done before it was ours once");
 }
 
 /// A site with a connection, whose time says that it has ended.

@@ -94,12 +94,19 @@ impl Run<'_> {
         let holders = self.holders()?;
         let goes_on = self.story.goes_on(&command)?;
         let begun = turn.operation.borrow().clone();
+        let home = ctx.home_location()?;
         let done = ctx.under_way((&command, begun.as_ref()), Some(ctx.leases()?), async |journal, watch| {
             let mut operation = match &begun {
                 Some(id) => apply::reopened(journal, id)?,
                 None => {
-                    let goes_on = Some(goes_on.as_str());
-                    journal.begin(&Begin { command: &command, undoes: None, goes_on, in_order: true })?
+                    let (goes_on, home) = (Some(goes_on.as_str()), Some(home.as_str()));
+                    journal.begin(&Begin {
+                        command: &command,
+                        undoes: None,
+                        goes_on,
+                        in_order: true,
+                        home,
+                    })?
                 }
             };
             turn.operation.replace(Some(operation.id().clone()));

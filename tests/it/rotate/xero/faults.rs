@@ -240,6 +240,34 @@ fn the_endpoint_is_only_called_by_who_has_the_lease() {
     }
 }
 
+/// A checkout of the same name has a vault of its own, and what Xero answered for this one has no place there.
+#[test]
+fn what_another_checkout_was_answered_is_not_stored_in_this_one() {
+    let site = Site::connected("vault");
+    let (env, id) = (&site.env, Arc::new(OnceLock::new()));
+    env.write("elsewhere/strongroom.toml", env.read("strongroom.toml"));
+    let vault = std::fs::read(env.path(".strongroom/prod.age")).unwrap();
+    env.write("elsewhere/.strongroom/prod.age", vault);
+    site.xero.fault(local::TOKEN, 1..=1, Effect::Afterwards(signal(&id, Signal::KILL)));
+    assert_eq!(site.run_known("rotate xero/1 --yes", &id).code, None, "it was killed");
+    let neighbour = |words: &str| env.run(&format!("-c elsewhere/strongroom.toml {words}"));
+    let _ = neighbour("rotate xero/1 --yes").success();
+    assert_eq!(site.unfinished(), 1, "it has an operation of its own");
+    assert_eq!(site.xero.count(local::TOKEN), 2);
+}
+
+/// Each ask is a step of the run, and there may be as many as half an hour holds.
+#[test]
+fn an_endpoint_that_answers_late_is_asked_for_as_long_as_it_takes_the_token() {
+    let mut site = Site::connected("ssm");
+    site.env.set("STRONGROOM_POLL_INTERVAL_MS", "50");
+    site.xero.fault(local::TOKEN, 1..=80, Effect::Page(When::Before, 503));
+    let output = site.env.run("rotate xero --yes");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(site.xero.count(local::TOKEN), 81);
+    site.assert_good("late", "1");
+}
+
 #[test]
 fn home_that_cannot_be_written_to_is_found_before_anything_is_sent() {
     // The first put is the lease, the second the time as it is, the third the intent.

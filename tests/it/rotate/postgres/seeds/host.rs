@@ -128,7 +128,7 @@ impl Host<'_> {
     ) -> Result<Done, ApplyError> {
         let journal = self.journal();
         let goes_on = Some("strongroom rotate database");
-        let begin = Begin { command: "rotate database", undoes: None, goes_on, in_order: true };
+        let begin = Begin { command: "rotate database", goes_on, in_order: true, ..Begin::default() };
         let mut operation = match resumed {
             None => journal.begin(&begin)?,
             Some(id) => self.open(id),
