@@ -264,6 +264,10 @@ impl Telling {
         self.site.restore(left);
         self.site.lease_ends();
         let output = self.run_with(verb, Some((at, how)));
+        if output.code == Some(0) && self.site.called().len() < at {
+            // A call less than before, as a read that came late is repeated: it ended before the fault.
+            return Ok(());
+        }
         self.law_of_the_end(&output, how)?;
         let state = self.site.still();
         let output = self.run("resume");
