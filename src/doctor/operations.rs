@@ -7,9 +7,11 @@ use crate::journal::{Standing, Summary};
 pub fn unfinished(operations: &[Summary], strongroom: &str) -> Vec<Finding> {
     let open = operations.iter().filter(|summary| summary.standing == Standing::Unfinished);
     open.map(|summary| {
-        let Summary { id, command, done, total, .. } = summary;
-        let goes_on =
-            format!("`{strongroom} resume {id}` finishes it, `{strongroom} undo {id}` takes it back");
+        let Summary { id, command, done, total, lasting, .. } = summary;
+        let mut goes_on = format!("`{strongroom} resume {id}` finishes it");
+        if !lasting {
+            goes_on.push_str(&format!(", `{strongroom} undo {id}` takes it back"));
+        }
         Finding::problem(
             "unfinished-operation",
             format!("operation {id} ({command}) is unfinished: {done} of {total}"),
@@ -48,6 +50,9 @@ mod tests {
         assert!(fix.contains("`strongroom -e prod resume 20260102-030405-k3x9pq`"), "{fix}");
         let fix = told(summary(Standing::Unfinished, Some("strongroom rotate x"))).unwrap();
         assert!(fix.contains("`strongroom -e prod resume 20260102-030405-k3x9pq`"), "{fix}");
+        assert!(fix.contains("`strongroom -e prod undo 20260102-030405-k3x9pq`"), "{fix}");
+        let fix = told(Summary { lasting: true, ..summary(Standing::Unfinished, None) }).unwrap();
+        assert!(!fix.contains("undo"), "what cannot be taken back is not offered to be: {fix}");
         assert_eq!(told(summary(Standing::Done, None)), None);
         assert_eq!(told(summary(Standing::Running, None)), None);
     }

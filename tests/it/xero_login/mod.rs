@@ -10,6 +10,7 @@ use crate::support::xero::{self as local, Xero as Local};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{ChildStdin, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use strongroom::seal::Identities;
 use strongroom::web::{self, Patience, Question};
 
@@ -28,8 +29,11 @@ struct Site {
 }
 
 /// A port that nobody listens on just now.
+/// Below those that the kernel gives to whoever asks for any: the servers of other tests do.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    let mut ports = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).take(10_000);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 impl Site {
