@@ -267,6 +267,8 @@ impl Rotation for Command {
             Some(_) if self.at_once => Waited::Over,
             Some(until) if until > operation.now() => Waited::Until(until),
             Some(_) => Waited::Over,
+            // `retire` was to be called after that, and could not be.
+            None if operation.has_soaked() => Waited::Over,
             None => Waited::NotYet,
         };
         // Who has waited had published before; what is in home by now may be a later rotation's.
@@ -288,12 +290,13 @@ impl Rotation for Command {
                 }
             };
         }
-        let clings = match published && waited != Waited::NotYet && !retired {
+        let at_once = operation.facts().contains_key(AT_ONCE);
+        let soak = if at_once { Duration::ZERO } else { self.soak };
+        let is_time = waited == Waited::Over || (waited == Waited::NotYet && soak.is_zero());
+        let clings = match published && is_time && self.retire.is_some() && !retired {
             true => self.clings(operation, holders, &held).await?,
             false => None,
         };
-        let at_once = operation.facts().contains_key(AT_ONCE);
-        let soak = if at_once { Duration::ZERO } else { self.soak };
         let (tried, now) = (self.applied.load(Ordering::Relaxed), operation.now());
         Ok(Facts { begun, new, applied, tried, accepted, published, retired, waited, clings, now, soak })
     }
@@ -343,7 +346,11 @@ impl Rotation for Command {
                 |(address, generator)| Some((address.clone(), (self.generate)(generator.as_ref()?))),
             );
         let facts = self.at_once.then(|| (AT_ONCE.to_owned(), "yes".to_owned()));
-        Chosen { values: made.collect(), facts: facts.into_iter().collect() }
+        let awaited = match self.chosen_by {
+            ChosenBy::Strongroom => Vec::new(),
+            ChosenBy::Target => self.addresses(),
+        };
+        Chosen { values: made.collect(), facts: facts.into_iter().collect(), awaited }
     }
 
     async fn act(

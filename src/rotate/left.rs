@@ -41,9 +41,12 @@ impl Left {
 pub(super) fn marks(
     operation: &Operation,
     home: &Snapshot,
-    addresses: impl Iterator<Item = Address>,
+    addresses: Vec<Address>,
 ) -> BTreeMap<String, String> {
-    addresses.map(|address| (mark_name(&address), mark(operation, home.entries.get(&address)))).collect()
+    addresses
+        .into_iter()
+        .map(|address| (mark_name(&address), mark(operation, home.entries.get(&address))))
+        .collect()
 }
 
 fn mark_name(address: &Address) -> String {
@@ -55,21 +58,29 @@ fn mark(operation: &Operation, entry: Option<&Entry>) -> String {
     value.map_or_else(|| "nothing".to_owned(), |value| value.fingerprint(operation.key()).to_string())
 }
 
-/// What home holds otherwise than when the values were chosen, of what this operation has not written yet.
+/// What home holds otherwise than when the values were chosen, and otherwise than this operation has ever found or written it.
 pub(super) fn strangers_in_home(
     operation: &Operation,
     home: &str,
     stage: &Desired,
     before: &Snapshot,
 ) -> Vec<Address> {
-    let written = |address: &Address| {
-        let mut writes = operation.writes().iter().filter(|write| write.place == home);
-        writes.any(|write| write.changes.iter().any(|change| change.address == *address))
+    let is_ours = |address: &Address, entry: Option<&Entry>| {
+        let writes = operation.writes().iter().filter(|write| write.place == home);
+        let mut changes = writes.flat_map(|write| &write.changes).filter(|change| change.address == *address);
+        changes.any(|change| change.after.met_by(entry) || was(change.before.as_ref(), entry))
     };
     let is_other = |(address, want): &(&Address, &Want)| {
         let (marked, entry) = (operation.facts().get(&mark_name(address)), before.entries.get(*address));
-        marked.is_some_and(|marked| *marked != mark(operation, entry)) && !want.met_by(entry)
+        let differs = marked.is_some_and(|marked| *marked != mark(operation, entry));
+        differs && !want.met_by(entry) && !is_ours(address, entry)
     };
-    let others = stage.iter().filter(|(address, _)| !written(address)).filter(is_other);
-    others.map(|(address, _)| address.clone()).collect()
+    stage.iter().filter(is_other).map(|(address, _)| address.clone()).collect()
+}
+
+fn was(before: Option<&Entry>, now: Option<&Entry>) -> bool {
+    match (before, now) {
+        (Some(before), Some(now)) => before.held.same_as(&now.held),
+        (before, now) => before.is_none() && now.is_none(),
+    }
 }

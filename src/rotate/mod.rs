@@ -96,6 +96,8 @@ pub struct Chosen {
     pub values: Values,
     /// What was settled with them, in the journal's clear: names and numbers, never a value.
     pub facts: BTreeMap<String, String>,
+    /// What gets values too, which the target chooses later.
+    pub awaited: Vec<Address>,
 }
 
 /// One kind of rotation, about one target.
@@ -194,9 +196,10 @@ pub async fn drive<R: Rotation>(
         match rotation.next(&facts) {
             Step::Choose => {
                 let mut chosen = rotation.choose(&facts);
-                let held = holders.held_with(chosen.values.keys()).await;
+                let all: Vec<Address> = chosen.values.keys().chain(&chosen.awaited).cloned().collect();
+                let held = holders.held_with(&all).await;
                 let held = held.map_err(|error| midway(operation, error))?;
-                chosen.facts.extend(left::marks(operation, &held, chosen.values.keys().cloned()));
+                chosen.facts.extend(left::marks(operation, &held, all));
                 if R::WHOLE {
                     chosen.facts.insert(apply::WHOLE.to_owned(), "yes".to_owned());
                 }

@@ -9,7 +9,6 @@ use crate::name::Address;
 use crate::secret::Secret;
 use crate::store::{ErrorKind, StoreError};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
 
 /// Generated values.
 pub struct Random {
@@ -56,7 +55,7 @@ impl Rotation for Random {
 
     fn choose(&self, _: &Facts) -> Chosen {
         let made = self.keys.iter().map(|(address, generator)| (address.clone(), (self.generate)(generator)));
-        Chosen { values: made.collect(), facts: BTreeMap::new() }
+        Chosen { values: made.collect(), ..Chosen::default() }
     }
 
     async fn act(&self, effect: &NoEffect, _: &mut Operation, _: &Holders<'_>) -> Result<String, StoreError> {

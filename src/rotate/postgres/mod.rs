@@ -124,7 +124,7 @@ impl Rotation for Postgres {
 
     fn choose(&self, facts: &Facts) -> Chosen {
         let values = Values::from([(self.spec.password.clone(), password::password(self.generate))]);
-        Chosen { values, facts: facts.to_journal() }
+        Chosen { values, facts: facts.to_journal(), ..Chosen::default() }
     }
 
     async fn act(
