@@ -69,6 +69,8 @@ pub struct DjangoSecretKey {
     pub way: Way,
     /// Whether the fallbacks that are there stay accepted.
     pub keeps: bool,
+    /// What home held when that was decided; none where an operation is gone on with.
+    pub decided_on: Option<Pair>,
 }
 
 /// The two settings.
@@ -86,6 +88,13 @@ impl Pair {
         let value = |address: &Address| home.entries.get(address)?.held.value();
         let listed = fallbacks.and_then(value).map(list).unwrap_or_default();
         Some(Pair { key: value(key)?.clone(), fallbacks: listed })
+    }
+
+    fn same_as(&self, other: &Pair) -> bool {
+        let both = self.fallbacks.iter().zip(&other.fallbacks);
+        self.key.same_as(&other.key)
+            && self.fallbacks.len() == other.fallbacks.len()
+            && both.into_iter().all(|(one, other)| one.same_as(other))
     }
 
     /// Whether old keys are still accepted.
@@ -253,7 +262,15 @@ impl DjangoSecretKey {
         let message = "home holds neither the old key nor the new one: somebody changed it";
         StoreError::new(ErrorKind::Conflict, "rotate", message)
             .at(&self.key)
-            .hint("`strongroom undo` brings back what was there before, `--skip-changed` leaves theirs")
+            .hint(format!("`strongroom undo`: theirs stays, and `strongroom sync` brings it to the copies; where it is wrong, `strongroom set {}` before that", self.key))
+    }
+
+    /// What was decided is not carried out on other keys: what signs, and what is accepted, may just have begun to be.
+    fn overtaken(&self) -> StoreError {
+        let message = "home holds other keys than when this was decided: somebody was faster";
+        StoreError::new(ErrorKind::Conflict, "rotate", message)
+            .at(&self.key)
+            .hint("nothing was changed; the same command again looks at what there is now")
     }
 }
 
@@ -283,7 +300,11 @@ impl Rotation for DjangoSecretKey {
         let publish = |stages| Step::Publish(Publication { stages, lasting: false });
         let lost = || Step::Person(Box::new(self.stranger()));
         let Some(way) = facts.way else {
-            return if facts.home.is_some() { Step::Choose } else { lost() };
+            return match (&facts.home, &self.decided_on) {
+                (None, _) => lost(),
+                (Some(home), Some(known)) if !home.same_as(known) => Step::GiveUp(Box::new(self.overtaken())),
+                _ => Step::Choose,
+            };
         };
         if facts.finished {
             return Step::Done;
@@ -314,7 +335,8 @@ impl Rotation for DjangoSecretKey {
             }
             values.insert(self.key.clone(), pair.key);
         }
-        Chosen { values, facts: BTreeMap::from([(WAY.to_owned(), way.to_string())]) }
+        let facts = BTreeMap::from([(WAY.to_owned(), way.to_string())]);
+        Chosen { values, facts, ..Chosen::default() }
     }
 
     async fn act(&self, effect: &NoEffect, _: &mut Operation, _: &Holders<'_>) -> Result<String, StoreError> {

@@ -27,10 +27,11 @@ pub(super) fn begin(story: &Story<'_>) -> Result<Exit> {
     let age = rotate::age(&held.snapshot, [key]);
     let verdict = decide(soaking, asked(story, age));
     let command = story.command();
+    let known = Pair::held(&held.snapshot, key, fallbacks);
     let keeps = match verdict {
         Verdict::Rotate { keeps } => keeps,
         Verdict::Retire => {
-            let rotation = rotation(story, Way::Retire, false)?;
+            let rotation = rotation(story, Way::Retire, false, known)?;
             let mut details = Vec::new();
             details.extend(
                 fallbacks.map(|fallbacks| {
@@ -64,7 +65,7 @@ pub(super) fn begin(story: &Story<'_>) -> Result<Exit> {
         (false, true) => Way::Fast,
         (false, false) => Way::Staged,
     };
-    let rotation = rotation(story, way, keeps)?;
+    let rotation = rotation(story, way, keeps, known)?;
     let home = checked(story, &rotation, &held.snapshot)?;
     let pair = rotation.pair(way, &home, generated(&rotation.generator));
     let holders = story.holders(&held.instances)?;
@@ -79,7 +80,7 @@ pub(super) fn begin(story: &Story<'_>) -> Result<Exit> {
 
 pub(super) fn go_on(story: &Story<'_>, which: (&OperationId, bool)) -> Result<Exit> {
     // What way it goes was settled when it was begun.
-    story.go_on(&rotation(story, Way::Staged, false)?, &story.held()?, which)
+    story.go_on(&rotation(story, Way::Staged, false, None)?, &story.held()?, which)
 }
 
 fn declared<'a>(story: &Story<'a>) -> (&'a Address, Option<&'a Address>, Duration) {
@@ -101,7 +102,7 @@ fn asked(story: &Story<'_>, age: Age) -> Asked {
     }
 }
 
-fn rotation(story: &Story<'_>, way: Way, keeps: bool) -> Result<DjangoSecretKey> {
+fn rotation(story: &Story<'_>, way: Way, keeps: bool, decided_on: Option<Pair>) -> Result<DjangoSecretKey> {
     let (key, fallbacks, _) = declared(story);
     let manifest = &story.ctx.project()?.manifest;
     if fallbacks.is_none() && matches!(way, Way::Staged | Way::Fast) {
@@ -117,6 +118,7 @@ fn rotation(story: &Story<'_>, way: Way, keeps: bool) -> Result<DjangoSecretKey>
         generate: generated,
         way,
         keeps,
+        decided_on,
     })
 }
 

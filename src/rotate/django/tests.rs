@@ -18,7 +18,8 @@ fn fallbacks() -> Address {
 fn rotation(way: Way, keeps: bool) -> DjangoSecretKey {
     let generator = Generator::sized(50, crate::manifest::generate::Alphabet::UrlSafe).unwrap();
     let generate = |_: &Generator| secret("new");
-    DjangoSecretKey { key: key(), fallbacks: Some(fallbacks()), generator, generate, way, keeps }
+    let (fallbacks, decided_on) = (Some(fallbacks()), None);
+    DjangoSecretKey { key: key(), fallbacks, generator, generate, way, keeps, decided_on }
 }
 
 fn pair(key: &str, fallbacks: &[&str]) -> Pair {
@@ -154,6 +155,28 @@ fn a_run_that_was_cut_off_goes_on_by_what_is_deployed() {
     assert_eq!(step(pair("new", &["new", "old"]), false), "last", "home has begun");
     assert_eq!(step(pair("new", &["old"]), false), "last");
     assert_eq!(step(pair("theirs", &[]), false), "person");
+}
+
+#[test]
+fn what_was_decided_on_other_keys_than_home_has_by_now_is_not_begun() {
+    let step = |way: Way, known: &Pair, home: &Pair| {
+        let rotation = DjangoSecretKey { decided_on: Some(known.clone()), ..rotation(way, false) };
+        let home = Some(home.clone());
+        match rotation.next(&Facts { way: None, home, chosen: None, staged: false, finished: false }) {
+            Step::Choose => "begins",
+            Step::GiveUp(error) if error.kind == ErrorKind::Conflict => "gives up",
+            other => panic!("{other:?}"),
+        }
+    };
+    for way in Way::ALL {
+        let known = pair("old", &["older"]);
+        assert_eq!(step(way, &known, &known), "begins");
+        for home in
+            [pair("new", &["old"]), pair("old", &[]), pair("old", &["other"]), pair("new", &["older"])]
+        {
+            assert_eq!(step(way, &known, &home), "gives up", "{way}: {}", told(&home));
+        }
+    }
 }
 
 #[test]

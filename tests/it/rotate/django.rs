@@ -236,6 +236,28 @@ fn fast_is_one_deployment_compromised_keeps_nothing_and_a_new_key_that_is_due_ke
 }
 
 #[test]
+fn a_key_that_somebody_set_meanwhile_stays_and_the_way_that_is_named_leads_out() {
+    let mut site = site("ssm", "value");
+    site.cloud.fault("elasticbeanstalk:UpdateEnvironment", 2..=2, Effect::Deny);
+    site.env.run("rotate signing --yes").failure(7);
+    site.cloud.heal();
+    let (here, theirs) = (site.env.root().join("state"), "canary-theirs");
+    site.env.set("XDG_STATE_HOME", site.env.root().join("elsewhere"));
+    site.env.run_with_stdin("set SECRET_KEY --yes", theirs).success();
+    site.env.set("XDG_STATE_HOME", &here);
+    let told = site.env.run("resume --yes").failure(7);
+    assert!(told.contains("neither the old key nor the new one"), "{told}");
+    assert!(told.contains("`strongroom undo`: theirs stays") && !told.contains("--skip-changed"), "{told}");
+    site.env.run("undo --yes").success();
+    site.env.run("sync --yes").success();
+    for environment in ["shop-web", "shop-worker"] {
+        let seen = site.seen(environment);
+        let both = (seen["SECRET_KEY"].as_str(), seen.get("SECRET_KEY_FALLBACKS"));
+        assert_eq!(both, (theirs, None), "{environment}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused_before_the_first_write() {
     let site = site("ssm", "value");
     site.cloud.world(|world| {
