@@ -321,7 +321,7 @@ pub fn refuse_overlap(journal: &Journal, plan: &Plan, stores: &Stores) -> Result
     let changes: BTreeMap<(String, &Address), &Place> =
         plan.changes().filter_map(|(place, change)| Some(((here(place)?, &change.address), place))).collect();
     for summary in journal.list()? {
-        if summary.standing != Standing::Unfinished {
+        if summary.standing != Standing::Unfinished || summary.rests {
             continue;
         }
         for target in summary.targets {

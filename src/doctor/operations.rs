@@ -41,6 +41,7 @@ mod tests {
             done: 1,
             total: 2,
             touched: true,
+            rests: false,
             lasting: false,
             standing,
         };

@@ -238,6 +238,8 @@ pub(super) struct Progress {
     pub(super) soaking: Option<Timestamp>,
     /// Whether all that was planned was in force when it began to wait.
     pub(super) soaked: bool,
+    /// Whether all that was planned was in force when it turned from the places to something else: none is half-written.
+    pub(super) rests: bool,
     pub(super) ending: Option<Ending>,
 }
 
@@ -270,7 +272,7 @@ impl Progress {
             Step::Chosen { facts, .. } => self.facts.extend(facts.clone()),
             Step::Planned { plan, writes } => {
                 self.plans = *plan;
-                self.soaked = false;
+                (self.soaked, self.rests) = (false, false);
                 self.standings.extend(writes.iter().map(|_| WriteStanding::Untouched));
                 self.before_call.extend(writes.iter().map(|_| WriteStanding::Untouched));
                 self.writes.extend(writes.iter().cloned());
@@ -311,10 +313,13 @@ impl Progress {
             }
             Step::Acting { effect, lasting } => {
                 let (effect, lasting) = (effect.clone(), *lasting);
+                self.rests = self.settled() == self.writes.len();
                 self.acted.push(Acted { effect, at: *at, outcome: None, lasting });
             }
             Step::Acted { effect, outcome } => self.became(effect, outcome, *at),
-            Step::Soaking { until } => (self.soaking, self.soaked) = (Some(*until), true),
+            Step::Soaking { until } => {
+                (self.soaking, self.soaked, self.rests) = (Some(*until), true, true);
+            }
             Step::Ended { ending, .. } => self.ending = Some(*ending),
         }
     }

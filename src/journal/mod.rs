@@ -140,6 +140,8 @@ pub struct Summary {
     pub total: usize,
     /// Whether something of it may be in the world: a write that was not refused, or an effect.
     pub touched: bool,
+    /// Whether what it does next is to something else than the places, and none of them is half-written by it.
+    pub rests: bool,
     /// Whether an undo would leave all of it.
     pub lasting: bool,
     /// How it stands.
@@ -345,6 +347,7 @@ impl Journal {
             done: progress.settled(),
             total: progress.writes.len(),
             touched: progress.touched(),
+            rests: progress.rests,
             lasting: progress.lasting(),
             standing,
         }))
@@ -431,6 +434,7 @@ fn damaged(id: &OperationId, reason: String) -> Summary {
         done: 0,
         total: 0,
         touched: false,
+        rests: false,
         lasting: false,
         standing: Standing::Damaged(reason),
     }

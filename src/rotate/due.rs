@@ -5,6 +5,7 @@ use crate::manifest::{ChosenBy, Instances, RotationKind, RotationSpec, Strategy}
 use crate::name::Address;
 use crate::snapshot::Snapshot;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How old a rotation's values are.
@@ -37,20 +38,40 @@ impl Age {
     }
 }
 
-/// What an operation of it is bound to, as one word: gone on with as another kind, or in another way, it would go wrong.
-pub fn shape(kind: &RotationKind) -> &'static str {
-    match kind {
+/// What an operation of it is bound to, as one word, `KIND:ADDRESS,…`: gone on with as another kind, in another way or with
+/// other addresses, it would go wrong.
+pub fn shape(kind: &RotationKind) -> String {
+    let own = match kind {
         RotationKind::Postgres(spec) => match spec.strategy {
             Strategy::Alternating => "postgres-alternating",
             Strategy::Single => "postgres-single",
         },
         RotationKind::Xero(_) => "xero",
-        RotationKind::DjangoSecretKey { fallbacks: Some(_), .. } => "django-secret-key-with-fallbacks",
-        RotationKind::DjangoSecretKey { fallbacks: None, .. } => "django-secret-key",
+        RotationKind::DjangoSecretKey { .. } => "django-secret-key",
         RotationKind::Random { .. } => "random",
         RotationKind::Follow { .. } => "follow",
         RotationKind::Command { chosen_by: ChosenBy::Target, .. } => "command-chosen-by-target",
         RotationKind::Command { .. } => "command",
+    };
+    let sorted =
+        |addresses: &[Address]| addresses.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let addresses: Vec<Address> = match kind {
+        RotationKind::Postgres(spec) => {
+            let target = [&spec.host].into_iter().chain(&spec.port).chain([&spec.database]);
+            target.chain([&spec.user, &spec.password]).chain(&spec.urls).cloned().collect()
+        }
+        // Whose tokens they are, and where, its record in home says.
+        RotationKind::Xero(_) => Vec::new(),
+        RotationKind::DjangoSecretKey { key, fallbacks, .. } => {
+            std::iter::once(key).chain(fallbacks).cloned().collect()
+        }
+        RotationKind::Random { keys, .. } | RotationKind::Command { keys, .. } => sorted(keys),
+        RotationKind::Follow { .. } => sorted(&renewed(kind, &Instances::new())),
+    };
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    match addresses.is_empty() {
+        true => own.to_owned(),
+        false => format!("{own}:{}", addresses.join(",")),
     }
 }
 
@@ -115,6 +136,23 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
     use crate::snapshot::Entry;
+
+    #[test]
+    fn an_operation_is_bound_to_the_addresses_that_it_was_begun_with() {
+        let at = |key: &str| -> Address { format!("app/{key}").parse().unwrap() };
+        let django = |fallbacks: Option<&str>| {
+            let fallbacks = fallbacks.map(at);
+            shape(&RotationKind::DjangoSecretKey { key: at("KEY"), fallbacks, soak: None })
+        };
+        assert_eq!(django(Some("OLD")), "django-secret-key:app/KEY,app/OLD");
+        assert!(django(Some("OLD")) != django(Some("OLDER")) && django(Some("OLD")) != django(None));
+        let random = |keys: &[&str]| {
+            let keys = keys.iter().map(|key| at(key)).collect();
+            shape(&RotationKind::Random { keys, verify: None })
+        };
+        assert_eq!(random(&["A", "B"]), random(&["B", "A"]), "in whatever order");
+        assert_ne!(random(&["A", "B"]), random(&["A"]));
+    }
 
     fn held(at: Option<&str>) -> Snapshot {
         let value = Secret::new("x".to_owned()).unwrap();

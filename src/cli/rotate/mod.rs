@@ -97,20 +97,21 @@ pub(super) fn run(ctx: &Context, args: &RotateArgs) -> Result<Exit> {
     super::operations::none_midway_but(ctx, |one| one.command.starts_with("rotate "))?;
     let environment = &ctx.environment()?.name;
     let known = ctx.project()?.manifest.rotations();
-    let mut worst = Exit::Done;
+    let due = |spec: &&RotationSpec| spec.environments.contains(environment) && rotate::recurs(spec);
+    let due: Vec<&RotationSpec> = known.filter(due).collect();
+    // Nobody else comes by one that does not recur, or is not declared any more.
+    let in_turn =
+        |one: &Summary| of_rotation(one).is_some_and(|name| due.iter().any(|spec| *spec.name == *name));
+    let mut worst = told(ctx, super::operations::none_midway_but(ctx, in_turn).map(|()| Exit::Done));
     let grave = |exit: &Exit| GRAVEST.iter().position(|other| other == exit).unwrap_or(GRAVEST.len());
-    for spec in known.filter(|spec| spec.environments.contains(environment) && rotate::recurs(spec)) {
+    for spec in due {
         // One that fails is told, and is in nobody's way.
         let ended =
             Story::new(ctx, (spec, None), args, spec.every).and_then(|story| match story.midway()? {
                 Some((id, command)) => super::go_on(ctx, &id, &command, false),
                 None => begin(&story),
             });
-        let exit = ended.unwrap_or_else(|error| {
-            let report = Report::of(&error);
-            ctx.ui.error(&report);
-            report.exit
-        });
+        let exit = told(ctx, ended);
         if worst == Exit::Done || grave(&exit) < grave(&worst) && exit != Exit::Done {
             worst = exit;
         }
@@ -119,6 +120,20 @@ pub(super) fn run(ctx: &Context, args: &RotateArgs) -> Result<Exit> {
         }
     }
     Ok(worst)
+}
+
+/// How one of several ended; an error is told.
+fn told(ctx: &Context, ended: Result<Exit>) -> Exit {
+    ended.unwrap_or_else(|error| {
+        let report = Report::of(&error);
+        ctx.ui.error(&report);
+        report.exit
+    })
+}
+
+/// The name of the rotation that an operation is of.
+fn of_rotation(one: &Summary) -> Option<&str> {
+    one.command.strip_prefix("rotate ")?.split(['/', ' ']).next()
 }
 
 /// Of several ends the one that most needs somebody, first.
@@ -148,9 +163,15 @@ fn is_as_begun(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<()>
     let name = args.name.as_deref().and_then(|name| name.split('/').next()).unwrap_or_default();
     let (Some(begun), Ok(spec)) = (&args.declared, manifest.rotation(name)) else { return Ok(()) };
     let now = rotate::shape(&spec.kind);
-    if now == begun {
+    if now == *begun {
         return Ok(());
     }
+    // Of another kind the addresses are of no interest.
+    let kind = |shape: &str| shape.split(':').next().unwrap_or_default().to_owned();
+    let (now, begun) = match (kind(&now), kind(begun)) {
+        (is, was) if is != was => (is, was),
+        _ => (now, begun.clone()),
+    };
     let message = format!(
         "{}:{}: `{name}` is `{now}` here, and operation {id} was begun when it was `{begun}`",
         manifest.file(),
@@ -166,11 +187,14 @@ fn is_as_begun(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<()>
 /// Whether an operation is of a rotation that has nothing to do with these addresses: what it waits for, an app's secret
 /// say, may have to be set before it can go on.
 pub(super) fn has_no_part_in(ctx: &Context, one: &Summary, desired: &Desired) -> bool {
-    let Some(name) = one.command.strip_prefix("rotate ") else { return false };
-    let name = name.split(['/', ' ']).next().unwrap_or_default();
+    let Some(name) = of_rotation(one) else { return false };
     let Ok(spec) = ctx.project().and_then(|project| Ok(project.manifest.rotation(name)?)) else {
         return false;
     };
+    // All that is left to do is to end the old values: it looks again at who has which before.
+    if one.rests && one.total > 0 && matches!(spec.kind, RotationKind::Command { .. }) {
+        return true;
+    }
     let written = |address: &Address| one.targets.iter().any(|target| target.address == *address);
     // Tokens that somebody stores meanwhile are adopted.
     let adopts = matches!(spec.kind, RotationKind::Xero(_));

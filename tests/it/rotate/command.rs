@@ -238,6 +238,104 @@ fn a_soak_holds_nothing_and_nobody_and_ends_when_somebody_may_know_the_old_value
     ended_well(env);
 }
 
+/// What somebody on another host does to home meanwhile.
+fn elsewhere(env: &mut TestEnv, words: &str, value: &str) {
+    let here = env.root().join("state");
+    env.set("XDG_STATE_HOME", env.root().join("elsewhere"));
+    env.run_with_stdin(words, value).success();
+    env.set("XDG_STATE_HOME", &here);
+}
+
+#[test]
+fn a_retire_that_could_not_be_run_is_called_once_it_can_and_overwrites_nobody_meanwhile() {
+    for (soak, theirs) in [("soak = \"1h\"\n", false), ("soak = \"1h\"\n", true), ("", true)] {
+        let missing = "retire = [\"./retire\"]\n";
+        let fields = programs(&["apply", "verify"]);
+        let mut env = vault(&format!("kind = \"command\"\n{fields}{missing}{soak}"));
+        let code = env.run("rotate partner --yes").code;
+        if soak.is_empty() {
+            assert_eq!(code, Some(7));
+        } else {
+            failed(&env.run("rotate partner --compromised --yes"), 7, "it cannot be run");
+        }
+        let mut token = home(&env);
+        if theirs {
+            elsewhere(&mut env, "set TOKEN --yes", "canary-newer");
+            "canary-newer".clone_into(&mut token);
+        }
+        env.write("retire", format!("#!/bin/sh\nexec env -u LD_PRELOAD python3 -ISs {PARTNER}\n"));
+        env.sh("chmod +x retire").success();
+        let resumed = env.run("resume --yes");
+        assert_eq!(home(&env), token, "{}", resumed.stderr);
+        if soak.is_empty() {
+            failed(&resumed, 6, "changed by somebody else");
+        } else {
+            assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+            assert_eq!(calls(&env), ["apply", "verify", "retire"]);
+        }
+    }
+}
+
+#[test]
+fn what_somebody_put_into_home_before_the_targets_choice_came_there_is_not_overwritten() {
+    let mut env = command(&["apply", "verify", "retire"], "chosen_by = \"target\"\n");
+    env.write("target.json", json!({"known": ["canary-old"], "calls": [], "chooses": true}).to_string());
+    env.write("fault", "verify kill-before");
+    assert_eq!(env.run("rotate partner --yes").code, None);
+    elsewhere(&mut env, "set TOKEN --yes", "canary-newer");
+    failed(&env.run("resume --yes"), 6, "changed by somebody else");
+    assert_eq!(home(&env), "canary-newer");
+    // And what home has is not ended as the old value.
+    failed(&env.run("resume --skip-changed --yes"), 8, "home holds an old value again");
+    assert_eq!(home(&env), "canary-newer");
+}
+
+#[test]
+fn what_a_retire_waits_for_can_be_done_while_it_waits() {
+    let keys =
+        "[groups.app.keys]\nTOKEN = { secret = true, generate = \"hex\" }\nOTHER = { secret = true }\n";
+    let programs = programs(&["apply", "verify", "retire"]);
+    let rotation =
+        format!("{keys}[rotate.partner]\nkind = \"command\"\nkeys = [\"TOKEN\"]\nsoak = \"1h\"\n{programs}");
+    let site = Site::new(&site::manifest("secretsmanager", &[("web", "reference")], &rotation));
+    let env = &site.env;
+    env.write("target.json", json!({"known": ["canary-old"], "calls": [], "chooses": false}).to_string());
+    env.run_with_stdin("set TOKEN --yes", "canary-old").success();
+    env.run_with_stdin("set OTHER --yes", "other").success();
+    env.run("sync --yes").success();
+    env.run("rotate partner --yes").success();
+    env.write("fault", "retire no");
+    failed(&env.run("rotate partner --compromised --yes"), 8, "the old values are still accepted");
+    // One document, so one version: the copy refers to another one than home has by now.
+    env.run_with_stdin("set OTHER --yes", "another").success();
+    failed(&env.run("resume --yes"), 8, "a copy does not hold what home holds");
+    let token = home(env);
+    env.run_with_stdin("set TOKEN --yes", "canary-old").success();
+    failed(&env.run("resume --yes"), 8, "home holds an old value again");
+    env.run_with_stdin("set TOKEN --yes", &token).success();
+    env.run("sync --yes").success();
+    env.run("resume --yes").success();
+    ended_well(env);
+}
+
+#[test]
+fn among_all_that_is_due_one_that_stopped_and_does_not_recur_is_told_and_keeps_no_other_waiting() {
+    let other = "[groups.more.keys]\nOTHER = { secret = true, generate = \"hex\" }\n\
+                 [rotate.other]\nkind = \"random\"\nkeys = [\"more/OTHER\"]\nevery = \"30d\"\n";
+    let env = vault(&format!("kind = \"random\"\n{}{other}", programs(&["verify"])));
+    env.run("set OTHER --generate --yes").success();
+    assert_eq!(env.run("rotate --due --yes --quiet").stderr, "");
+    env.run("rotate partner --yes").failure(7);
+    for manifest in
+        [env.read("strongroom.toml"), env.read("strongroom.toml").replace("rotate.partner", "rotate.new")]
+    {
+        env.write("strongroom.toml", manifest);
+        let output = env.run("rotate --due --yes");
+        failed(&output, 7, "(rotate partner) stopped midway");
+        assert!(output.stderr.contains("rotate other: nothing to do"), "{}", output.stderr);
+    }
+}
+
 #[test]
 fn generated_values_are_verified_where_a_program_says_so() {
     let env = vault(&format!("kind = \"random\"\n{}", programs(&["verify"])));
