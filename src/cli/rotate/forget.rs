@@ -5,46 +5,49 @@
 //! know.
 
 use super::super::context::Context;
-use super::super::reading::{Held, Wish};
+use super::super::report::{Exit, Stop};
 use super::super::ui::shown;
 use super::{RotateArgs, named};
 use crate::apply::{self, ApplyError};
-use crate::manifest::{Place, RotationKind, RotationSpec, Selection, XeroSpec};
+use crate::journal::Operation;
+use crate::manifest::{Place, RotationKind, RotationSpec, UnknownName, XeroSpec};
+use crate::name::Instance;
 use crate::rotate::xero::{self, Forgetting, Remains};
-use crate::secret::Secret;
-use crate::store::{OperationId, StoreError};
+use crate::store::{ErrorKind, OperationId, Store, StoreError};
 use anyhow::Result;
+
+/// What a refresh was about, as it is declared now; nothing where it is not.
+type Declared<'a> = Option<(&'a XeroSpec, Instance)>;
 
 /// Forgets it; `false` where it is to be undone like every other, or gone on with.
 pub(in crate::cli) fn forget(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<bool> {
-    let declared = match named(ctx, args) {
+    let declared: Declared<'_> = match named(ctx, args) {
         Ok((RotationSpec { kind: RotationKind::Xero(spec), .. }, Some(first))) => {
             Some((spec.as_ref(), first))
         }
         Ok(_) => return Ok(false),
-        // What is not declared any more has no place for an answer.
-        Err(_) => None,
+        Err(error) if error.is::<UnknownName>() => None,
+        Err(error) => return Err(error),
     };
-    let remains = {
-        let operation = apply::reopened(&ctx.journal()?, id)?;
-        match Remains::of(&operation)? {
-            Some(remains) if operation.ending().is_none() => remains,
-            _ => return Ok(false),
-        }
+    let (environment, stores) = (ctx.environment()?, ctx.stores()?);
+    let store = stores[&environment.home.to_string()].as_ref();
+    let look = async |operation: &Operation| forgotten(operation, declared.as_ref(), store, ctx).await;
+    let journal = ctx.journal()?;
+    let Some(forgetting) = ctx.wait_for(async { Ok(look(&apply::reopened(&journal, id)?).await?) })? else {
+        return Ok(false);
     };
-    let held = declared.as_ref().map(|(spec, _)| held(ctx, spec, &remains)).transpose()?.unwrap_or_default();
-    let forgetting = remains.forgotten((ctx.clock())(), &held);
     let name = args.name.as_deref().unwrap_or_default();
     let given_up = match forgetting {
+        Forgetting::No if declared.is_none() => return Err(undeclared(name, id).into()),
         Forgetting::No => return Ok(false),
         Forgetting::LosesNothing => "no token was used up by it".to_owned(),
-        Forgetting::LeavesDoubt => format!(
+        Forgetting::LeavesDoubt { .. } => format!(
             "whether its token was used up is not known, and nobody can ask for the answer any more: if Xero refuses the \
              next `rotate {name}`, `xero login` authorises it again"
         ),
         Forgetting::LosesTheAnswer => {
-            "it has the only token that Xero takes, and home has no place for it any more: the \
-                                       connection is given up, and `xero login` makes it again"
+            "it has the only token that Xero takes, and home has no place for it any more: \
+                                       the connection is given up, and `xero login` makes it again"
                 .to_owned()
         }
     };
@@ -53,18 +56,19 @@ pub(in crate::cli) fn forget(ctx: &Context, args: &RotateArgs, id: &OperationId)
         ctx.ui.note("dry run: nothing was changed");
         return Ok(true);
     }
-    let environment = ctx.environment()?;
     ctx.ui.approve(&format!("Forget {id}?"), environment.protected.then_some(&environment.name))?;
     // Where the token may be used up, home goes on saying so, to whoever sends it next.
-    let tells = forgetting != Forgetting::LeavesDoubt || held.is_empty();
+    let tells = !matches!(forgetting, Forgetting::LeavesDoubt { held: true });
     let recorded = matches!(environment.home, Place::Ssm | Place::SecretsManager);
-    let stores = ctx.stores()?;
-    let store = stores[&environment.home.to_string()].as_ref();
     ctx.under_way(("undo", Some(id)), Some(ctx.leases()?), async |journal, _| {
         let mut operation = apply::reopened(journal, id)?;
         let stopped = |error: StoreError| apply::midway(&operation, ApplyError::Read(Box::new(error)));
-        if let Some((spec, first)) = declared.filter(|_| tells && recorded) {
-            xero::close_record(store, spec, &first, &operation).await.map_err(stopped)?;
+        // While it was asked somebody may have gone on with it: what was shown is not what would be given up.
+        if look(&operation).await.map_err(stopped)? != Some(forgetting) {
+            return Err(ApplyError::Nothing(Box::new(went_on(id))));
+        }
+        if let Some((spec, first)) = declared.as_ref().filter(|_| tells && recorded) {
+            xero::close_record(store, spec, first, &operation).await.map_err(stopped)?;
         }
         apply::give_up(&mut operation, format!("forgotten: {given_up}"))
     })?;
@@ -72,10 +76,34 @@ pub(in crate::cli) fn forget(ctx: &Context, args: &RotateArgs, id: &OperationId)
     Ok(true)
 }
 
-/// The refresh tokens that home holds of the instances of the login.
-fn held(ctx: &Context, spec: &XeroSpec, remains: &Remains) -> Result<Vec<Secret>> {
-    let selection = Selection { groups: Some(vec![spec.group.clone()]), ..Selection::default() };
-    let Held { snapshot, .. } = ctx.read_home(&Wish::selections([&selection]))?;
-    let all = xero::held(&snapshot, spec, &remains.instances);
-    Ok(all.into_values().filter_map(|held| held.refresh).collect())
+/// What would become of it now; nothing where it is over, or no refresh was begun.
+async fn forgotten(
+    operation: &Operation,
+    declared: Option<&(&XeroSpec, Instance)>,
+    store: &dyn Store,
+    ctx: &Context,
+) -> Result<Option<Forgetting>, StoreError> {
+    if operation.ending().is_some() {
+        return Ok(None);
+    }
+    let Some(remains) = Remains::of(operation)? else { return Ok(None) };
+    let held = match declared {
+        Some((spec, _)) => remains.are_held(store, spec).await?,
+        // Where its tokens would be nobody knows: they may be there.
+        None => true,
+    };
+    Ok(Some(remains.forgotten((ctx.clock())(), held)))
+}
+
+fn undeclared(name: &str, id: &OperationId) -> Stop {
+    let name = name.split('/').next().unwrap_or_default();
+    let message = format!("{id} may have the only token that Xero takes, and `{name}` is not declared here");
+    Stop::new(Exit::Manifest, message)
+        .hint(format!("declare `[rotate.{name}]` again as it was, and `strongroom resume {id}` stores it"))
+}
+
+fn went_on(id: &OperationId) -> StoreError {
+    let message = format!("{id} went on while it was asked: it is not what it was");
+    StoreError::new(ErrorKind::Conflict, "the journal", message)
+        .hint("`strongroom operations` tells what became of it; `strongroom undo` looks again")
 }

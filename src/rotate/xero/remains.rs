@@ -5,6 +5,7 @@
 
 use super::begun::Begun;
 use super::heard::pair_of;
+use super::login::{Held, addresses};
 use super::record::{Record, Shelf};
 use super::story::{INTEND, Story};
 use super::{answered, begun, damaged};
@@ -33,7 +34,10 @@ pub enum Forgetting {
     /// No token was used up.
     LosesNothing,
     /// A token may be used up, and Xero takes it no more: that shows when it is sent again.
-    LeavesDoubt,
+    LeavesDoubt {
+        /// Whether home holds a token that may be that one.
+        held: bool,
+    },
     /// The only token that is good is forgotten with it, and nobody has a place for it.
     LosesTheAnswer,
     /// There is something to save: it has to be gone on with.
@@ -54,20 +58,27 @@ impl Remains {
         let told = begun.iter().filter_map(|begun| pair_of(begun.told.as_ref()?));
         let answered = answered(operation, &story)?.into_iter().map(|(_, pair)| pair);
         let answers = answered.chain(told.map(|(_, pair)| pair)).map(|pair| pair.refresh).collect();
-        let doubts = story.doubt() || begun.iter().any(|begun| begun.doubt);
-        let first = begun.iter().map(|begun| begun.first).max().filter(|_| doubts);
+        // A call that may have been the first to arrive is taken for half an hour from then on.
+        let calls = story.rounds.iter().flat_map(|round| &round.asks).filter(|ask| ask.doubts());
+        let theirs = begun.iter().filter(|begun| begun.doubt).map(|begun| begun.first);
+        let last = calls.map(|ask| ask.at).chain(theirs).max();
         let instances = begun.last().map(|begun| begun.held.keys().cloned().collect()).unwrap_or_default();
-        Ok(Some(Remains { instances, answers, doubt: first.map(|first| first + GRACE) }))
+        Ok(Some(Remains { instances, answers, doubt: last.map(|last| last + GRACE) }))
     }
 
-    /// What becomes of it at this time, where these are the refresh tokens that home holds of its instances.
-    pub fn forgotten(&self, now: Timestamp, held: &[Secret]) -> Forgetting {
-        let is_gone = held.is_empty();
+    /// Whether home holds a refresh token of one of its instances.
+    pub async fn are_held(&self, store: &dyn Store, spec: &XeroSpec) -> Result<bool, StoreError> {
+        let home = store.read(&addresses(spec, &self.instances)).await?;
+        Ok(self.instances.iter().any(|name| Held::of(&home, spec, name).refresh.is_some()))
+    }
+
+    /// What becomes of it at this time, and where home holds a token of its instances, or may hold one.
+    pub fn forgotten(&self, now: Timestamp, held: bool) -> Forgetting {
         match (self.answers.is_empty(), self.doubt) {
-            (false, _) if is_gone => Forgetting::LosesTheAnswer,
+            (false, _) if !held => Forgetting::LosesTheAnswer,
             (false, _) => Forgetting::No,
             (true, None) => Forgetting::LosesNothing,
-            (true, Some(until)) if is_gone || now > until => Forgetting::LeavesDoubt,
+            (true, Some(until)) if !held || now > until => Forgetting::LeavesDoubt { held },
             (true, Some(_)) => Forgetting::No,
         }
     }
@@ -103,12 +114,12 @@ mod tests {
             answers: answers.iter().map(|text| secret(text)).collect(),
             doubt: doubt.map(at),
         };
-        let held = [secret("old")];
-        assert_eq!(of(&[], None).forgotten(at(5), &held), Forgetting::LosesNothing);
-        assert_eq!(of(&[], Some(9)).forgotten(at(5), &held), Forgetting::No, "it can be asked for again");
-        assert_eq!(of(&[], Some(9)).forgotten(at(10), &held), Forgetting::LeavesDoubt);
-        assert_eq!(of(&[], Some(9)).forgotten(at(5), &[]), Forgetting::LeavesDoubt, "nobody has the old one");
-        assert_eq!(of(&["new"], Some(9)).forgotten(at(10), &held), Forgetting::No, "it can be stored");
-        assert_eq!(of(&["new"], None).forgotten(at(5), &[]), Forgetting::LosesTheAnswer);
+        let doubts = |held| Forgetting::LeavesDoubt { held };
+        assert_eq!(of(&[], None).forgotten(at(5), true), Forgetting::LosesNothing);
+        assert_eq!(of(&[], Some(9)).forgotten(at(5), true), Forgetting::No, "it can be asked for again");
+        assert_eq!(of(&[], Some(9)).forgotten(at(10), true), doubts(true));
+        assert_eq!(of(&[], Some(9)).forgotten(at(5), false), doubts(false), "nobody has the old one");
+        assert_eq!(of(&["new"], Some(9)).forgotten(at(10), true), Forgetting::No, "it can be stored");
+        assert_eq!(of(&["new"], None).forgotten(at(5), false), Forgetting::LosesTheAnswer);
     }
 }

@@ -107,14 +107,51 @@ fn a_refresh_whose_instance_was_deleted_says_what_is_given_up_and_is_in_nobodys_
 }
 
 #[test]
-fn a_refresh_whose_rotation_is_declared_no_more_is_forgotten_too() {
-    let site = stopped(At::Answer);
-    let text = site.env.read("strongroom.toml");
-    site.env.write("strongroom.toml", text.split("[rotate.xero]").next().unwrap());
-    let output = site.env.run("undo --yes");
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    said(&output, "the only token that Xero takes");
-    assert_eq!(site.unfinished(), 0);
+fn a_refresh_whose_rotation_is_declared_no_more_keeps_its_answer_until_it_is_declared_again() {
+    for (at, has) in [(At::Intent, false), (At::Call, true), (At::Answer, true)] {
+        let site = stopped(at);
+        let text = site.env.read("strongroom.toml");
+        site.env.write("strongroom.toml", text.split("[rotate.xero]").next().unwrap());
+        let output = site.env.run("undo --yes");
+        if has {
+            assert_eq!(output.code, Some(4), "{at:?}: {}", output.stderr);
+            said(&output, "declare `[rotate.xero]` again");
+            site.env.write("strongroom.toml", text);
+            let _ = site.env.run("resume --yes").success();
+            site.assert_good("declared again", "1");
+        } else {
+            assert_eq!(output.code, Some(0), "{at:?}: {}", output.stderr);
+            said(&output, "no token was used up");
+        }
+        assert_eq!(site.unfinished(), 0, "{at:?}");
+    }
+}
+
+#[test]
+fn what_went_on_while_it_was_asked_is_not_forgotten() {
+    for finishes in [true, false] {
+        let site = stopped(At::Intent);
+        let mut undo = site.env.terminal("undo");
+        undo.expect("no token was used up");
+        undo.expect("Forget");
+        if !finishes {
+            // Home takes the answer, and no token.
+            site.cloud.fault("ssm:PutParameter", 4..=200, Fault::Deny);
+        }
+        let other = site.env.run("rotate xero/1 --yes");
+        assert_eq!(other.code, Some(if finishes { 0 } else { 7 }), "{}", other.stderr);
+        site.cloud.heal();
+        site.lease_ends();
+        let asked = site.xero.count(local::TOKEN);
+        undo.type_line("y");
+        let (shown, code) = undo.end();
+        assert_eq!(code, Some(6), "{shown}");
+        assert!(shown.contains("went on while it was asked"), "{shown}");
+        assert_eq!(site.unfinished(), usize::from(!finishes), "{shown}");
+        let _ = site.env.run("resume --yes").success();
+        site.assert_good("afterwards", "1");
+        assert_eq!(site.xero.count(local::TOKEN), asked, "its answer was kept");
+    }
 }
 
 #[test]
