@@ -4,6 +4,7 @@
 //! was edited by somebody, and stops the rotation. All that changes in one copy goes in one update.
 
 use super::left::{Left, strangers_in_home};
+use super::was::{Before, as_it_was, overlaid, was};
 use crate::apply::{self, ApplyError, Watch};
 use crate::desired::{CopyError, Revision, View, copy, followed, parts};
 use crate::journal::Operation;
@@ -33,6 +34,8 @@ pub struct Holders<'a> {
     pub alone: Option<&'a Group>,
     /// What is left as somebody else changed it; nothing where that stops the rotation.
     pub left: Left,
+    /// What home held before any of it, where that is known beside what was written down.
+    pub before: Before,
 }
 
 /// Values for every holder.
@@ -245,6 +248,7 @@ impl Holders<'_> {
         }
         let now = self.read(operation).await?;
         let old = as_it_was(operation, &home, &now);
+        let ever = was(operation, &home, &now, &self.before);
         let now = overlaid(&now, &followed(&self.view(&now), &taken));
         for (place, spec) in &self.copies {
             let unclear = |error| apply::midway(operation, self.unclear(error));
@@ -256,10 +260,12 @@ impl Holders<'_> {
             if !all.iter().any(|address| wanted.contains_key(address)) && !affected.keys().any(is_new) {
                 continue;
             }
+            // Of a home that was written to in part no copy was ever made.
+            let behind: Vec<Desired> = ever.iter().filter_map(|home| self.wanted(spec, home).ok()).collect();
             let mut plan = apply::plan(place, self.stores[place].as_ref(), &affected).await;
             let changes = plan.iter().flat_map(Plan::changes);
             let strangers: Vec<Address> = changes
-                .filter(|(_, change)| is_somebodys(change, wanted.get(&change.address)))
+                .filter(|(_, change)| is_somebodys(change, std::iter::once(&wanted).chain(&behind)))
                 .map(|(_, change)| change.address.clone())
                 .collect();
             if !strangers.is_empty() {
@@ -385,60 +391,13 @@ fn same(one: &Want, other: &Want) -> bool {
     }
 }
 
-/// Whether a copy holds something else than what home held: somebody edited it. Our own revision says nothing of that,
-/// and where nothing is, nobody is overwritten.
-fn is_somebodys(change: &Change, expected: Option<&Want>) -> bool {
+/// Whether a copy holds something else than what home ever made of it: somebody edited it. Our own revision says nothing of
+/// that, and where nothing is, nobody is overwritten.
+fn is_somebodys<'a>(change: &Change, mut expected: impl Iterator<Item = &'a Desired>) -> bool {
     if change.address == Revision::address() || change.before.is_none() {
         return false;
     }
-    !expected.is_some_and(|want| want.met_by(change.before.as_ref()))
-}
-
-/// Home with what is desired in it.
-fn overlaid(home: &Snapshot, desired: &Desired) -> Snapshot {
-    let mut after = home.clone();
-    for (address, want) in desired {
-        match want {
-            Want::Present(wanted) => {
-                if let Some(entry) = after.entries.get_mut(address) {
-                    entry.held = wanted.held.clone();
-                    // A new version, of which nobody knows yet what it is called.
-                    entry.version = None;
-                }
-            }
-            Want::Absent => {
-                after.entries.remove(address);
-            }
-        }
-    }
-    after
-}
-
-/// Home as it was before the last change that this operation made at each address.
-fn as_it_was(operation: &Operation, home: &str, now: &Snapshot) -> Snapshot {
-    let mut old = now.clone();
-    let mut seen = BTreeSet::new();
-    let writes = operation.writes().iter().rev().filter(|write| write.place == home);
-    for change in writes.flat_map(|write| &write.changes) {
-        if !seen.insert(&change.address) {
-            continue;
-        }
-        match (&change.before, old.entries.get_mut(&change.address)) {
-            (Some(before), Some(entry)) => {
-                if let Held::Value(_) = &before.held {
-                    entry.held = before.held.clone();
-                    entry.version.clone_from(&before.version);
-                    entry.modified = before.modified;
-                }
-            }
-            (None, Some(_)) => {
-                old.entries.remove(&change.address);
-            }
-            (Some(before), None) => {
-                old.entries.insert(change.address.clone(), before.clone());
-            }
-            (None, None) => {}
-        }
-    }
-    old
+    let met =
+        |all: &Desired| all.get(&change.address).is_some_and(|want| want.met_by(change.before.as_ref()));
+    !expected.any(met)
 }

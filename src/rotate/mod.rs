@@ -19,6 +19,7 @@ mod left;
 pub mod postgres;
 mod programs;
 mod random;
+mod was;
 pub mod xero;
 
 pub use back::{go_on_taking_back, take_back};
@@ -30,6 +31,7 @@ pub use holders::{Foreseen, Holders, Publication};
 pub use left::Left;
 pub use programs::Programs;
 pub use random::Random;
+pub use was::Before;
 
 use crate::apply::{self, ApplyError, Done, Event, Watch};
 use crate::journal::{JournalError, NOT_BEGUN, Operation, Step as Line};

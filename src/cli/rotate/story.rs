@@ -48,8 +48,8 @@ pub(super) fn holders<'a>(
 ) -> Result<Holders<'a>> {
     let copies = ctx.copies()?.into_iter().map(|copy| (place_of(copy), copy)).collect();
     let (manifest, spec) = (&ctx.project()?.manifest, ctx.environment()?);
-    let (guard, left) = (&ctx.guard, rotate::Left::default());
-    Ok(Holders { manifest, spec, copies, stores, instances, guard, alone: None, left })
+    let (guard, left, before) = (&ctx.guard, rotate::Left::default(), rotate::Before::default());
+    Ok(Holders { manifest, spec, copies, stores, instances, guard, alone: None, left, before })
 }
 
 impl<'a> Story<'a> {

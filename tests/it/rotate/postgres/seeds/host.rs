@@ -15,7 +15,7 @@ use strongroom::manifest::{Instances, RotationKind};
 use strongroom::name::Address;
 use strongroom::plan::Change;
 use strongroom::rotate::postgres::{Allowed, Postgres};
-use strongroom::rotate::{self, Chosen, Holders, Left, Rotation, Step};
+use strongroom::rotate::{self, Before, Chosen, Holders, Left, Rotation, Step};
 use strongroom::seal::Identities;
 use strongroom::snapshot::{Snapshot, Unit, Version};
 use strongroom::store::{ErrorKind, Guard, Memory, OperationId, Receipt, Store, StoreError, Stores};
@@ -90,7 +90,8 @@ impl Host<'_> {
         let (stores, guard) = (&stores, &guard);
         let instances = &instances;
         let left = Left::default();
-        let holders = Holders { manifest, spec, copies, stores, instances, guard, alone: None, left };
+        let before = Before::default();
+        let holders = Holders { manifest, spec, copies, stores, instances, guard, alone: None, left, before };
         let rotation = Gated { rotation: self.rotation(), turns: &self.turns, me: self.me };
         if resumed.is_none()
             && let Err(error) = self.foresee(&rotation.rotation, &holders).await
