@@ -59,6 +59,11 @@ impl Place {
         }
     }
 
+    /// Whether it keeps records of ours beside the values, for other hosts.
+    pub fn keeps_records(&self) -> bool {
+        matches!(self, Place::Ssm | Place::SecretsManager)
+    }
+
     /// Whether a value there has a name by which Beanstalk can refer to it.
     pub fn can_be_referred_to(&self) -> bool {
         match self {

@@ -10,7 +10,7 @@ use super::super::ui::shown;
 use super::{RotateArgs, named};
 use crate::apply::{self, ApplyError};
 use crate::journal::Operation;
-use crate::manifest::{Place, RotationKind, RotationSpec, UnknownName, XeroSpec};
+use crate::manifest::{RotationKind, RotationSpec, UnknownName, XeroSpec};
 use crate::name::Instance;
 use crate::rotate::xero::{self, Forgetting, Remains};
 use crate::store::{ErrorKind, OperationId, Store, StoreError};
@@ -18,6 +18,9 @@ use anyhow::Result;
 
 /// What a refresh was about, as it is declared now; nothing where it is not.
 type Declared<'a> = Option<(&'a XeroSpec, Instance)>;
+
+const LOST: &str = "it has the only token that Xero takes, and home has no place for it any more: the connection is given \
+                    up, and `xero login` makes it again";
 
 /// Forgets it; `false` where it is to be undone like every other, or gone on with.
 pub(in crate::cli) fn forget(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<bool> {
@@ -45,11 +48,7 @@ pub(in crate::cli) fn forget(ctx: &Context, args: &RotateArgs, id: &OperationId)
             "whether its token was used up is not known, and nobody can ask for the answer any more: if Xero refuses the \
              next `rotate {name}`, `xero login` authorises it again"
         ),
-        Forgetting::LosesTheAnswer => {
-            "it has the only token that Xero takes, and home has no place for it any more: \
-                                       the connection is given up, and `xero login` makes it again"
-                .to_owned()
-        }
+        Forgetting::LosesTheAnswer => LOST.to_owned(),
     };
     ctx.ui.show(&format!("undo {id} (rotate {name})\n  {}\n", shown(&given_up)));
     if ctx.dry_run() {
@@ -59,7 +58,7 @@ pub(in crate::cli) fn forget(ctx: &Context, args: &RotateArgs, id: &OperationId)
     ctx.ui.approve(&format!("Forget {id}?"), environment.protected.then_some(&environment.name))?;
     // Where the token may be used up, home goes on saying so, to whoever sends it next.
     let tells = !matches!(forgetting, Forgetting::LeavesDoubt { held: true });
-    let recorded = matches!(environment.home, Place::Ssm | Place::SecretsManager);
+    let recorded = environment.home.keeps_records();
     ctx.under_way(("undo", Some(id)), Some(ctx.leases()?), async |journal, _| {
         let mut operation = apply::reopened(journal, id)?;
         let stopped = |error: StoreError| apply::midway(&operation, ApplyError::Read(Box::new(error)));

@@ -14,10 +14,10 @@ use super::show;
 use super::story::{Sketch, Story};
 use crate::desired::needed_to_follow;
 use crate::journal::Summary;
-use crate::manifest::{EnvironmentSpec, Place, RotationKind, RotationSpec, Selection, UnknownName, XeroSpec};
+use crate::manifest::{Place, RotationKind, RotationSpec, Selection, UnknownName, XeroSpec};
 use crate::name::{Address, Instance};
 use crate::plan::{Desired, Want};
-use crate::rotate::xero::{self, Held, Word, XeroLogin};
+use crate::rotate::xero::{self, Held, Remains, Word, XeroLogin};
 use crate::rotate::{self, Age, Foreseen, Holders};
 use crate::secret::Secret;
 use crate::store::{Home, OperationId};
@@ -25,7 +25,7 @@ use crate::web::Patience;
 use crate::xero::{Spelling, UNUSED, Xero};
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -92,9 +92,12 @@ pub(super) fn begin(story: &Story<'_>, spec: &XeroSpec) -> Result<Exit> {
 
 pub(super) fn go_on(story: &Story<'_>, spec: &XeroSpec, which: (&OperationId, bool)) -> Result<Exit> {
     let run = Run::new(story, spec)?;
-    let found = match run.logins() {
-        Err(error) if error.is::<UnknownName>() => None,
-        found => found?.0.into_iter().next(),
+    let found = match run.begun_by(which.0)? {
+        Some(login) => Some(login),
+        None => match run.logins() {
+            Err(error) if error.is::<UnknownName>() => None,
+            found => found?.0.into_iter().next(),
+        },
     };
     let Some(mut login) = found else {
         let message = format!("{}: home holds no {} of it any more", story.command(), spec.refresh_token);
@@ -129,11 +132,13 @@ pub(super) fn none_else_midway(ctx: &Context, named: Option<&str>) -> Result<()>
 
 /// Whether an operation is one of a rotation of this name.
 fn is_of(name: &str, summary: &Summary) -> bool {
-    summary
-        .command
-        .strip_prefix("rotate ")
-        .and_then(|rest| rest.strip_prefix(name)?.strip_prefix('/'))
-        .is_some()
+    first_of(name, summary).is_some()
+}
+
+/// The instance that an operation of a rotation of this name is named by.
+fn first_of(name: &str, summary: &Summary) -> Option<Instance> {
+    let rest = summary.command.strip_prefix("rotate ")?.strip_prefix(name)?.strip_prefix('/')?;
+    Instance::parse(rest).ok()
 }
 
 impl<'a> Run<'a> {
@@ -185,19 +190,45 @@ impl<'a> Run<'a> {
             .map(|(name, _)| name.clone())
             .collect();
         held.retain(|_, held| held.refresh.is_some());
-        let open = operations::all_midway(ctx, |one| is_of(&self.story.spec.name, one))?;
+        let open = self.midway(&held)?;
         let logins = xero::logins(&held).into_iter().filter(|instances| instances.iter().any(meant));
         let logins = logins.map(|instances| {
-            let of = |name: &Instance| format!("rotate {}/{name}", self.story.spec.name);
-            let midway = open.iter().find(|one| instances.iter().any(|name| one.command == of(name)));
+            let midway = open.iter().find(|(about, _)| instances.iter().any(|name| about.contains(name)));
+            let midway = midway.map(|(_, one)| one);
             let held = held.iter().filter(|(name, _)| instances.contains(name));
             let held = held.map(|(name, held)| (name.clone(), held.clone())).collect();
             // What was begun keeps the name that it has in home.
-            let first = instances.iter().find(|name| midway.is_some_and(|one| one.command == of(name)));
-            let first = first.unwrap_or(&instances[0]).clone();
+            let first = midway.and_then(|one| first_of(&self.story.spec.name, one));
+            let first = first.unwrap_or_else(|| instances[0].clone());
             Login { first, instances, held, midway: midway.cloned() }
         });
         Ok((logins.collect(), without))
+    }
+
+    /// The login that an operation has begun with, by what home holds of it still: the instance that names the operation may be
+    /// deleted, or of another login.
+    fn begun_by(&self, id: &OperationId) -> Result<Option<Login>> {
+        let remains = Remains::of(&self.story.ctx.journal()?.open(id)?)?;
+        let (Some(remains), Some(first)) = (remains, self.story.instance.clone()) else { return Ok(None) };
+        let mut held = xero::held(&self.all.snapshot, self.spec, &remains.instances);
+        held.retain(|_, held| held.refresh.is_some());
+        let instances: Vec<Instance> = held.keys().cloned().collect();
+        Ok((!instances.is_empty()).then_some(Login { first, instances, held, midway: None }))
+    }
+
+    /// What earlier runs have left midway, each with the instances that it is about.
+    fn midway(&self, held: &BTreeMap<Instance, Held>) -> Result<Vec<(BTreeSet<Instance>, Summary)>> {
+        let (ctx, name) = (self.story.ctx, &self.story.spec.name);
+        let open = operations::all_midway(ctx, |one| is_of(name, one))?;
+        let about = |one: Summary| {
+            let remains = Remains::of(&ctx.journal()?.open(&one.id)?)?;
+            let mut about = remains.map(|remains| remains.members(held)).unwrap_or_default();
+            if about.is_empty() {
+                about.extend(first_of(name, &one));
+            }
+            Ok((about, one))
+        };
+        open.into_iter().map(about).collect()
     }
 
     fn rotation<'r>(&'r self, login: &Login) -> Result<XeroLogin<'r>> {
@@ -209,11 +240,12 @@ impl<'a> Run<'a> {
             first: login.first.clone(),
             instances: login.instances.clone(),
             past: self.past.as_ref(),
-            recorded: keeps_records(environment),
+            recorded: environment.home.keeps_records(),
             enough: self.enough,
             pace: pace.and_then(|pace| SignedDuration::try_from(pace).ok()),
             hurries: false,
             by: ctx.whoami(),
+            rotation: self.story.spec.name.clone(),
             command: format!("strongroom -e {} xero", environment.name),
             learned: Mutex::default(),
             tell: &*self.tell,
@@ -270,8 +302,8 @@ impl<'a> Run<'a> {
 
     fn warn_of_none(&self, instance: &Instance) {
         self.story.ctx.ui.warning(&format!(
-            "{}/{instance} has no {}: `strongroom xero login {instance}` authorises it",
-            self.spec.group, self.spec.refresh_token
+            "{}/{instance} has no {}: `strongroom xero login {}/{instance}` authorises it",
+            self.spec.group, self.spec.refresh_token, self.story.spec.name
         ));
     }
 
@@ -362,11 +394,6 @@ fn is_alone(ctx: &Context, spec: &XeroSpec) -> Result<bool> {
     let is_copy = matches!(environment.home, Place::Beanstalk { .. });
     let hangs = is_copy || follows || (reaches && taken);
     Ok(!hangs)
-}
-
-/// Whether home keeps our records for other hosts.
-fn keeps_records(environment: &EnvironmentSpec) -> bool {
-    matches!(environment.home, Place::Ssm | Place::SecretsManager)
 }
 
 fn empty() -> Sketch {

@@ -116,7 +116,7 @@ fn records(
     held: &Held,
     all: &[Connection<'_>],
 ) -> Result<BTreeMap<Instance, Record>> {
-    let keeps = matches!(ctx.environment()?.home, Place::Ssm | Place::SecretsManager);
+    let keeps = ctx.environment()?.home.keeps_records();
     let instances: Vec<Instance> = all.iter().filter_map(|one| one.instance.clone()).collect();
     if !keeps || instances.is_empty() {
         return Ok(BTreeMap::new());

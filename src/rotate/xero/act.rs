@@ -32,6 +32,7 @@ impl XeroLogin<'_> {
             Err(error) => return Err(error),
         }
         let before = shelf.read().await?;
+        self.hand_over(&before, begun, operation, store).await?;
         let spelled =
             begun.held.iter().filter_map(|(name, held)| Some((name.to_string(), held.spelled.clone()?)));
         let accesses = begun
@@ -64,8 +65,32 @@ impl XeroLogin<'_> {
         }
     }
 
-    /// Puts a time back as it is: a right that is missing is found while the token is good. Between our look and our write
-    /// the app may have stored a later time; an earlier one only has it refresh sooner.
+    /// Where an instance has another user by now, our record may have an answer for the login that it was of: that goes into
+    /// the record of an instance that is of it still, where whoever refreshes that one finds it.
+    async fn hand_over(
+        &self,
+        record: &Record,
+        begun: &Begun,
+        operation: &Operation,
+        store: &dyn Store,
+    ) -> Result<(), StoreError> {
+        let waits = |open: &&Open| open.operation != operation.id().as_str() && open.told().is_some();
+        let Some(open) = record.open.as_ref().filter(waits).filter(|_| begun.told.is_none()) else {
+            return Ok(());
+        };
+        for name in open.instances().iter().filter(|name| !begun.held.contains_key(*name)) {
+            let shelf = Shelf { store, address: Record::address(&self.spec.group, name) };
+            let theirs = shelf.read().await?;
+            if theirs.open.is_none() {
+                return shelf.write(operation.id(), &Record { open: Some(open.clone()), ..theirs }).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a time back as it is, or an access token where no time is stored: a right that is missing is found while the token
+    /// is good. Between our look and our write the app may have stored a later one; of an earlier time it only refreshes
+    /// sooner, and an earlier access token is replaced by the one that is asked for now.
     async fn show_writable(
         &self,
         begun: &Begun,
@@ -114,7 +139,7 @@ impl XeroLogin<'_> {
                 }
                 answer
             }
-            Err(MintError::Failed(error)) => return Ok(self.failed(&error, number, operation.now())),
+            Err(MintError::Failed(error)) => return Ok(self.failed(&error, number)),
             Err(MintError::Unkept { answer, source }) => {
                 // It is nowhere but here: home is the last chance.
                 if !matches!(self.tell_home(&answer, operation, store).await, Ok(true)) {
@@ -134,7 +159,7 @@ impl XeroLogin<'_> {
                 self.compare_clocks(&tokens, operation.now());
                 Ok(DONE.to_owned())
             }
-            Err(error) => Ok(self.failed(&error, number, operation.now())),
+            Err(error) => Ok(self.failed(&error, number)),
         }
     }
 
@@ -217,8 +242,11 @@ impl XeroLogin<'_> {
         let record = Record { open: None, last: last.or(before.last), refused };
         match shelf.write(operation.id(), &record).await {
             Ok(()) => Ok(DONE.to_owned()),
-            // It is about tokens that home holds no more, and so about nothing.
-            Err(error) => Ok(format!("home still says that it goes on: {error}")),
+            // It is about tokens that home holds no more, and so soon about nothing.
+            Err(error) => {
+                (self.tell)(Word::Warning(self.unclosed(&error)));
+                Ok(format!("home still says that it goes on: {error}"))
+            }
         }
     }
 
@@ -235,8 +263,9 @@ impl XeroLogin<'_> {
         Ok(at.map(|at| Refused { at, by: self.by.clone(), of }))
     }
 
-    fn failed(&self, error: &XeroError, number: usize, now: Timestamp) -> String {
-        (self.tell)(Word::Note(self.again(error, number, now)));
+    fn failed(&self, error: &XeroError, number: usize) -> String {
+        let deadline = self.learned().deadline;
+        (self.tell)(Word::Note(self.again(error, number, deadline)));
         written(error)
     }
 

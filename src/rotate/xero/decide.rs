@@ -38,6 +38,8 @@ pub struct Facts {
     pub(super) story: Story,
     /// What each round began with.
     pub(super) begun: Vec<Begun>,
+    /// What the next round was about to begin with when the process died.
+    pub(super) intended: Option<Begun>,
     /// Whether an instance has left the login, and its tokens with it.
     pub(super) left: bool,
     /// What home has of the app in no instance.
@@ -294,7 +296,11 @@ impl Facts {
             (instance.clone(), before)
         });
         let told = self.open.as_ref().and_then(Open::told);
-        Move::Begin(Begun { first, doubt: foreign.is_some(), held: held.collect(), token, told })
+        // What was begun with it before counts, though home tells of our own intent by now.
+        let intended = self.intended.as_ref().filter(|begun| begun.token.same_as(&token));
+        let doubt = foreign.is_some() || intended.is_some_and(|begun| begun.doubt);
+        let first = intended.map_or(first, |begun| begun.first.min(first));
+        Move::Begin(Begun { first, doubt, held: held.collect(), token, told })
     }
 
     fn ask(&self) -> Move {

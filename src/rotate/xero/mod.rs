@@ -78,7 +78,9 @@ pub struct XeroLogin<'a> {
     pub hurries: bool,
     /// Who does it: `alice@laptop`.
     pub by: String,
-    /// How a person calls the rotation: `strongroom -e prod xero`.
+    /// What the rotation is called.
+    pub rotation: String,
+    /// How a person calls it: `strongroom -e prod xero`.
     pub command: String,
     /// What it learns on its way.
     pub learned: Mutex<Learned>,
@@ -120,6 +122,8 @@ impl Rotation for XeroLogin<'_> {
         let store = store(holders);
         let story = Story::of(operation.acted());
         let begun = begun(operation, story.rounds.len())?;
+        let intended = intended(operation, story.rounds.len())?;
+        holders.before.know(begun.first().map(|begun| self.before(begun)).unwrap_or_default());
         let names: Vec<Instance> = match begun.first() {
             Some(begun) => begun.held.keys().cloned().collect(),
             None => self.instances.clone(),
@@ -145,7 +149,10 @@ impl Rotation for XeroLogin<'_> {
         };
         let left = self.settle(&members, &home);
         home.retain(|name, _| members.contains(name));
-        if open.as_ref().is_some_and(|open| !open_is_ours && !heard::counts(open, &told, &home)) {
+        if open
+            .as_ref()
+            .is_some_and(|open| !open_is_ours && !heard::counts(open, &told, &home, operation.now()))
+        {
             open = None;
             told.clear();
         }
@@ -168,6 +175,7 @@ impl Rotation for XeroLogin<'_> {
             home,
             story,
             begun,
+            intended,
             left,
             lacks,
             answered,
@@ -247,6 +255,12 @@ fn begun(operation: &Operation, rounds: usize) -> Result<Vec<Begun>, StoreError>
     (1..=rounds).map(of).collect()
 }
 
+/// What the next round was about to begin with: the process died before it was known whether home was told of it.
+fn intended(operation: &Operation, rounds: usize) -> Result<Option<Begun>, StoreError> {
+    let next = operation.minted(&format!("begun-{}", rounds + 1)).map_err(damaged)?;
+    Ok(next.as_ref().and_then(Begun::read))
+}
+
 /// The pairs that Xero has answered with, as far as they can be read.
 fn answered(operation: &Operation, story: &Story) -> Result<Vec<(usize, Pair)>, StoreError> {
     let mut pairs = Vec::new();
@@ -291,6 +305,20 @@ impl XeroLogin<'_> {
         learned.deadline = facts.begun.last().map(|begun| begun.first + GRACE);
         learned.sent = facts.begun.last().is_some_and(|begun| begun.doubt) || facts.story.asked > 0;
         learned.answered = !facts.answered.is_empty();
+    }
+
+    /// What home held of each instance before anything was sent.
+    fn before(&self, begun: &Begun) -> Desired {
+        let values = begun.held.iter().flat_map(|(name, before)| {
+            let time = before.spelled.as_ref().and_then(|spelled| Secret::new(spelled.text.clone()).ok());
+            [
+                (&self.spec.refresh_token, before.refresh.clone()),
+                (&self.spec.access_token, before.access.clone()),
+                (&self.spec.token_expires_at, time),
+            ]
+            .map(|(key, value)| Some((at(self.spec, name, key), Want::value(value?))))
+        });
+        values.flatten().collect()
     }
 
     /// What nobody can authenticate without: the app's id, and its secret where the manifest says that there is one.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -187,6 +187,11 @@ impl Open {
         self.answer = Some(Secret::from_bytes(answer.expose().to_vec()).ok()?);
         self.earlier = None;
         Some(self)
+    }
+
+    /// The instances that it was about.
+    pub(super) fn instances(&self) -> BTreeSet<Instance> {
+        self.accesses.keys().chain(self.spelled.keys()).filter_map(|name| name.parse().ok()).collect()
     }
 
     /// The answer that it knows.

@@ -6,24 +6,28 @@
 use super::begun::Begun;
 use super::heard::pair_of;
 use super::login::{Held, addresses};
+use super::members::faithful;
+use super::pair::Pair;
 use super::record::{Record, Shelf};
 use super::story::{INTEND, Story};
-use super::{answered, begun, damaged};
+use super::{answered, begun, intended};
 use crate::journal::Operation;
 use crate::manifest::XeroSpec;
 use crate::name::Instance;
-use crate::secret::Secret;
 use crate::store::{Store, StoreError};
 use crate::xero::GRACE;
 use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is left of it.
 #[derive(Debug)]
 pub struct Remains {
     /// The instances of the login; none where nothing was begun.
     pub instances: Vec<Instance>,
-    /// The refresh tokens that Xero has answered with.
-    answers: Vec<Secret>,
+    /// What each round began with, or was about to.
+    begun: Vec<Begun>,
+    /// The pairs that Xero has answered with.
+    answers: Vec<(usize, Pair)>,
     /// Until when Xero takes again what was sent without an answer that is known.
     doubt: Option<Timestamp>,
 }
@@ -53,17 +57,20 @@ impl Remains {
         let story = Story::of(operation.acted());
         let mut begun = begun(operation, story.rounds.len())?;
         // An intent that home was perhaps told of before the process died.
-        let next = operation.minted(&format!("begun-{}", story.rounds.len() + 1)).map_err(damaged)?;
-        begun.extend(next.as_ref().and_then(Begun::read));
+        begun.extend(intended(operation, story.rounds.len())?);
         let told = begun.iter().filter_map(|begun| pair_of(begun.told.as_ref()?));
-        let answered = answered(operation, &story)?.into_iter().map(|(_, pair)| pair);
-        let answers = answered.chain(told.map(|(_, pair)| pair)).map(|pair| pair.refresh).collect();
-        // A call that may have been the first to arrive is taken for half an hour from then on.
-        let calls = story.rounds.iter().flat_map(|round| &round.asks).filter(|ask| ask.doubts());
-        let theirs = begun.iter().filter(|begun| begun.doubt).map(|begun| begun.first);
-        let last = calls.map(|ask| ask.at).chain(theirs).max();
+        let mut answers = answered(operation, &story)?;
+        answers.extend(told.map(|(_, pair)| (0, pair)));
+        let doubt = last_doubt(&story, &begun).map(|last| last + GRACE);
         let instances = begun.last().map(|begun| begun.held.keys().cloned().collect()).unwrap_or_default();
-        Ok(Some(Remains { instances, answers, doubt: last.map(|last| last + GRACE) }))
+        Ok(Some(Remains { instances, begun, answers, doubt }))
+    }
+
+    /// Its instances that home, which holds this, has its tokens of: one may have another user's by now.
+    pub fn members(&self, home: &BTreeMap<Instance, Held>) -> BTreeSet<Instance> {
+        let own = home.iter().filter(|(name, _)| self.instances.contains(name));
+        let own = own.map(|(name, held)| (name.clone(), held.clone())).collect();
+        faithful(&own, &self.begun, &self.answers)
     }
 
     /// Whether home holds a refresh token of one of its instances.
@@ -82,6 +89,13 @@ impl Remains {
             (true, Some(_)) => Forgetting::No,
         }
     }
+}
+
+/// When a token was sent last that may be used up by it: that call may have been the first to arrive.
+fn last_doubt(story: &Story, begun: &[Begun]) -> Option<Timestamp> {
+    let calls = story.rounds.iter().flat_map(|round| &round.asks).filter(|ask| ask.doubts());
+    let theirs = begun.iter().filter(|begun| begun.doubt).map(|begun| begun.first);
+    calls.map(|ask| ask.at).chain(theirs).max()
 }
 
 /// Takes out of home's record, which the first instance of the login names, what an operation has told it and is not gone on with.
@@ -104,14 +118,39 @@ pub async fn close_record(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Acted;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_call_after_others_that_never_arrived_may_be_asked_for_half_an_hour_from_then_on() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let acted = |effect: &str, second, outcome: Option<&str>| Acted {
+            effect: effect.to_owned(),
+            at: at(second),
+            outcome: outcome.map(|text| (text.to_owned(), at(second))),
+            lasting: false,
+        };
+        let unsent = acted("ask-1", 12, Some("unspent again: not reached"));
+        let story = |last| Story::of(&[acted("intend-1", 10, Some("done")), unsent.clone(), last]);
+        let begun = |doubt| {
+            let token = Secret::new("old".to_owned()).unwrap();
+            [Begun { token, first: at(10), doubt, held: BTreeMap::new(), told: None }]
+        };
+        let sent = story(acted("ask-2", 900, None));
+        assert_eq!(last_doubt(&sent, &begun(false)), Some(at(900)));
+        let unreached = story(acted("ask-2", 900, Some("unspent again: not reached")));
+        assert_eq!(last_doubt(&unreached, &begun(false)), None);
+        assert_eq!(last_doubt(&unreached, &begun(true)), Some(at(10)), "another host's call");
+    }
 
     #[test]
     fn only_what_nobody_can_save_is_forgotten() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
+        let pair = |text: &str| Pair::seen(&Secret::new(text.to_owned()).unwrap(), None);
         let of = |answers: &[&str], doubt: Option<i64>| Remains {
             instances: Vec::new(),
-            answers: answers.iter().map(|text| secret(text)).collect(),
+            begun: Vec::new(),
+            answers: answers.iter().map(|text| (1, pair(text))).collect(),
             doubt: doubt.map(at),
         };
         let doubts = |held| Forgetting::LeavesDoubt { held };

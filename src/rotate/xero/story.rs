@@ -26,9 +26,9 @@ pub(super) struct Story {
     pub(super) asked: usize,
     /// Why the intent could not be kept in home, where the last one could not.
     pub(super) unkept: Option<String>,
-    /// What became of the trial of the access token.
+    /// Whether the access token was tried, whatever came out of it.
     pub(super) tried: bool,
-    /// Whether home was told that nothing is under way any more.
+    /// Whether home was told that nothing is under way any more, or could not be.
     pub(super) closed: bool,
 }
 
@@ -71,9 +71,9 @@ impl Story {
                     round.asks.push(read(number, one.at, outcome));
                 }
             } else if one.effect == TRY {
-                story.tried = outcome.is_some();
+                story.tried = is_over(outcome);
             } else if one.effect == CLOSE {
-                story.closed = outcome.is_some();
+                story.closed = is_over(outcome);
             }
         }
         story
@@ -94,6 +94,11 @@ impl Ask {
     pub(super) fn doubts(&self) -> bool {
         !self.answered && self.token == RefreshToken::MayBeSpent
     }
+}
+
+/// Whether an effect came to an end: one that stopped the operation is made again.
+fn is_over(outcome: Option<&str>) -> bool {
+    outcome.is_some_and(|text| !text.starts_with(FAILED))
 }
 
 /// What the journal says of a call that failed: what became of the token, whether to ask again, and what was said.
@@ -186,6 +191,18 @@ mod tests {
         }
         let answered = Story::of(&[acted("intend-1", 1, Some(DONE)), acted("ask-1", 2, Some(DONE))]);
         assert!(!answered.doubt());
+    }
+
+    #[test]
+    fn a_trial_or_an_end_that_stopped_the_operation_is_made_again() {
+        let told = |effect: &str, outcome| {
+            let story = Story::of(&[acted("intend-1", 1, Some(DONE)), acted(effect, 2, outcome)]);
+            story.tried || story.closed
+        };
+        for effect in [TRY, CLOSE] {
+            assert!(told(effect, Some(DONE)) && told(effect, Some("not tried: no answer")), "{effect}");
+            assert!(!told(effect, None) && !told(effect, Some("failed: `prod`: AccessDenied")), "{effect}");
+        }
     }
 
     #[test]

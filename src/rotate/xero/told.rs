@@ -4,7 +4,7 @@ use super::XeroLogin;
 use super::decide::Facts;
 use crate::name::{Instance, Key};
 use crate::store::{ErrorKind, StoreError};
-use crate::xero::{Again, Connection, GRACE, Person, RefreshToken, UNUSED, XeroError};
+use crate::xero::{Again, Connection, Person, RefreshToken, UNUSED, XeroError};
 use jiff::{SignedDuration, Timestamp};
 
 /// The time of day, as a person reads it on the same day.
@@ -44,7 +44,8 @@ impl XeroLogin<'_> {
         let message = format!("{}: home holds no {key}, so nothing was sent", self.name());
         self.error(ErrorKind::Person, message).hint(format!(
             "`strongroom set {}/{}/{key}` as the app has it at developer.xero.com, and rotate again",
-            self.spec.group, self.first
+            self.spec.group,
+            self.one()
         ))
     }
 
@@ -71,18 +72,25 @@ impl XeroLogin<'_> {
         names.join(" and ")
     }
 
+    /// The instance that a person sets right, or logs in: one that is of the login still.
+    fn one(&self) -> Instance {
+        self.members().into_iter().next().unwrap_or_else(|| self.first.clone())
+    }
+
     fn error(&self, kind: ErrorKind, message: String) -> StoreError {
         StoreError::new(kind, self.location(), message)
     }
 
     fn set_secret(&self) -> String {
-        format!("strongroom set {}/{}/{}", self.spec.group, self.first, self.spec.client_secret)
+        format!("strongroom set {}/{}/{}", self.spec.group, self.one(), self.spec.client_secret)
     }
 
     fn login(&self) -> String {
         format!(
-            "`{} login {}` authorises it again; other logins are not touched by this",
-            self.command, self.first
+            "`{} login {}/{}` authorises it again; other logins are not touched by this",
+            self.command,
+            self.rotation,
+            self.one()
         )
     }
 
@@ -132,7 +140,7 @@ impl XeroLogin<'_> {
                 self.error(ErrorKind::Person, format!("{name}: {said}: {why}")).hint(self.login())
             }
             Person::Unspent => {
-                let (group, first) = (&self.spec.group, &self.first);
+                let (group, first) = (&self.spec.group, self.one());
                 let error =
                     self.error(ErrorKind::Person, format!("{name}: {said}. The token was not used up"));
                 if facts.home.values().all(|held| held.client.is_none()) {
@@ -198,7 +206,7 @@ impl XeroLogin<'_> {
     }
 
     /// A call that failed, and what comes next.
-    pub(super) fn again(&self, error: &XeroError, number: usize, first: Timestamp) -> String {
+    pub(super) fn again(&self, error: &XeroError, number: usize, deadline: Option<Timestamp>) -> String {
         let (name, tries) = (self.name(), number);
         if error.again() == Again::No {
             return format!("{name}: {error}");
@@ -206,10 +214,19 @@ impl XeroLogin<'_> {
         match error.refresh_token() {
             RefreshToken::Unspent => format!("{name}: {error}; nothing has changed. Trying again ({tries})"),
             _ => {
-                let until = clock_time(first + GRACE);
-                format!("{name}: {error}; the old token still works until {until}. Trying again ({tries})")
+                let until =
+                    deadline.map(|at| format!("; the old token still works until {}", clock_time(at)));
+                format!("{name}: {error}{}. Trying again ({tries})", until.unwrap_or_default())
             }
         }
+    }
+
+    /// Home could not be told that it is over.
+    pub(super) fn unclosed(&self, error: &StoreError) -> String {
+        format!(
+            "{}: home's record still says that it goes on, which the next refresh sets right: {error}",
+            self.name()
+        )
     }
 
     pub(super) fn untried(&self, error: &XeroError) -> String {

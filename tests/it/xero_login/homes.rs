@@ -120,7 +120,7 @@ fn a_connection_that_xero_refuses_is_authorised_again_and_then_rotates() {
 
         site.local.world(|world| world.disconnect(local::CLIENT_ID, "demo"));
         let said = site.env.run("--yes rotate xero/1").failure(8);
-        assert!(said.contains("strongroom -e local xero login 1"), "{said}");
+        assert!(said.contains("strongroom -e local xero login xero/1"), "{said}");
         if home == "ssm" {
             // Nobody who looks later has to try it: home tells.
             let status = site.env.run("xero status --check");

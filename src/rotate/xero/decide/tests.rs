@@ -40,6 +40,7 @@ fn facts(refresh: &str, second: i64) -> Facts {
         hurries: false,
         calls: 0,
         asked: true,
+        intended: None,
         left: false,
         lacks: None,
         home: [("1".parse().unwrap(), held(refresh, second))].into(),
@@ -75,7 +76,7 @@ fn answered(home: (&str, i64)) -> Facts {
 /// Leaves aside what another host has told, where it is over.
 fn hear(facts: &mut Facts) {
     let told: Vec<_> = facts.answered.iter().map(|(_, pair)| (String::new(), pair.clone())).collect();
-    if facts.open.as_ref().is_some_and(|open| !heard::counts(open, &told, &facts.home)) {
+    if facts.open.as_ref().is_some_and(|open| !heard::counts(open, &told, &facts.home, facts.now)) {
         facts.open = None;
         facts.answered.clear();
     }
@@ -321,4 +322,46 @@ proptest! {
         let next = facts.next();
         prop_assert!(!matches!(next, Move::Ask(_) | Move::Person(_)), "{:?}", next);
     }
+}
+
+#[test]
+fn a_record_that_was_left_open_is_over_once_what_home_holds_of_its_answer_has_ended() {
+    let open = Open {
+        operation: "another".to_owned(),
+        by: "bob@desk".to_owned(),
+        from: digest(&secret("old")),
+        first: at(0),
+        spelled: BTreeMap::new(),
+        accesses: BTreeMap::new(),
+        answer: None,
+        earlier: None,
+    };
+    let next_at = |now| {
+        let mut facts = Facts {
+            now: at(now),
+            open: Some(open.clone()),
+            answered: vec![(0, pair("theirs", 50))],
+            ..facts("theirs", 50)
+        };
+        hear(&mut facts);
+        facts.next()
+    };
+    assert!(matches!(next_at(100), Move::Try(_)), "it is as good as new");
+    assert_eq!(sends(&next_at(1851)), Some("theirs"));
+}
+
+#[test]
+fn whoever_dies_while_home_is_told_of_an_intent_knows_of_anothers_call_afterwards() {
+    let begin = |doubt| {
+        let begun = Begun { token: secret("old"), first: at(3), doubt, held: BTreeMap::new(), told: None };
+        let next = Facts { intended: Some(begun), ..facts("old", 0) }.next();
+        let Move::Begin(begun) = next else { panic!("{next:?}") };
+        (begun.doubt, begun.first)
+    };
+    assert_eq!(begin(true), (true, at(3)));
+    assert_eq!(begin(false), (false, at(3)));
+    let another =
+        Begun { token: secret("another"), first: at(3), doubt: true, held: BTreeMap::new(), told: None };
+    let next = Facts { intended: Some(another), ..facts("old", 0) }.next();
+    assert!(matches!(next, Move::Begin(begun) if !begun.doubt && begun.first == at(100)));
 }

@@ -5,6 +5,7 @@ use crate::support::cloud::beanstalk::handles::Seed;
 use crate::support::cloud::{Call, Effect};
 use crate::support::xero as local;
 use rustix::process::Signal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 const WEB: &str = "dev-app-prod";
@@ -92,4 +93,35 @@ fn what_somebody_put_into_a_copy_meanwhile_is_neither_overwritten_nor_passed_ove
     assert_eq!(next.code, Some(6), "{}", next.stderr);
     assert!(next.stderr.contains("web xero/1/access_token"), "{}", next.stderr);
     site.assert_good("home", "1");
+}
+
+#[test]
+fn an_app_that_refreshes_while_home_is_written_to_makes_no_conflict_of_what_a_copy_has_from_before() {
+    // Puts: 1 the lease, 2 the time put back, 3 the intent, 4 the answer, then the three values.
+    let puts = (5..=7).flat_map(|put| [(put, true), (put, false)]);
+    let cases: Vec<_> = puts.flat_map(|(put, after)| [(put, after, true), (put, after, false)]).collect();
+    each(&cases, |(put, after, torn)| {
+        let site = site("value");
+        let first = site.tokens("1");
+        let app = {
+            let (site, torn, once) = (site.elsewhere(), *torn, AtomicBool::new(false));
+            Arc::new(move || {
+                if !once.swap(true, Ordering::Relaxed) {
+                    let tokens = site.app_refreshes(&first.refresh).unwrap();
+                    match torn {
+                        true => site.put("1", "refresh_token", &tokens.refresh),
+                        false => site.store("1", &tokens),
+                    }
+                }
+            })
+        };
+        let effect = if *after { Effect::Afterwards(app) } else { Effect::Meanwhile(app) };
+        site.cloud.fault("ssm:PutParameter", *put..=*put, effect);
+        let output = site.env.run("rotate xero --yes");
+        let what = format!("put {put} after: {after} torn: {torn}: {}", output.stderr);
+        assert_eq!((output.code, site.unfinished()), (Some(0), 0), "{what}");
+        let sync = site.env.run("sync --yes");
+        assert_eq!(sync.code, Some(0), "{what}\n{}", sync.stderr);
+        assert_eq!(deployed(&site), site.tokens("1"), "{what}");
+    });
 }

@@ -134,7 +134,7 @@ fn an_answer_that_died_with_its_process_is_asked_for_again_or_told_as_lost() {
         if lost {
             assert_eq!(output.stderr.matches("is lost").count(), 1, "{what}");
             assert!(output.stderr.contains("connection of xero/1 is lost"), "{what}");
-            assert!(output.stderr.contains("xero login 1`"), "{what}");
+            assert!(output.stderr.contains("xero login xero/1`"), "{what}");
             assert!(output.stderr.contains("1 of 2 logins refreshed; not xero/1"), "{what}");
         } else {
             site.assert_good(&what, "1");
@@ -152,7 +152,7 @@ fn a_user_who_disconnected_the_app_is_named_and_nobody_else_is_touched() {
     let output = site.env.run("rotate xero --yes");
     assert_eq!(output.code, Some(8), "{}", output.stderr);
     assert!(output.stderr.contains("xero/1 (Acme Ltd)"), "{}", output.stderr);
-    assert!(output.stderr.contains("`strongroom -e prod xero login 1`"), "{}", output.stderr);
+    assert!(output.stderr.contains("`strongroom -e prod xero login xero/1`"), "{}", output.stderr);
     assert!(!output.stderr.contains("login 2"), "{}", output.stderr);
     site.assert_good("the other one", "2");
     assert_eq!(site.unfinished(), 0);

@@ -8,6 +8,7 @@ mod forget;
 mod policies;
 mod several;
 mod site;
+mod split;
 mod together;
 
 use crate::support::xero::{self as local};

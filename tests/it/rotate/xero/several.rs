@@ -64,7 +64,7 @@ fn from_cron_a_dead_login_is_one_clear_error_each_time_and_the_others_are_refres
         let what = format!("night {night}: {}", output.stderr);
         assert_eq!(output.code, Some(8), "{what}");
         assert_eq!(output.stderr.matches("error").count(), 1, "{what}");
-        assert!(output.stderr.contains("xero login 1`"), "{what}");
+        assert!(output.stderr.contains("xero login xero/1`"), "{what}");
         assert!(!output.stderr.contains("login 2") && !output.stderr.contains("login 3"), "{what}");
         assert_ne!(site.tokens("2"), before, "{what}");
         site.assert_good(&what, "2");
