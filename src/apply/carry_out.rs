@@ -83,10 +83,8 @@ pub struct Done {
 impl Done {
     pub(super) fn of(operation: &Operation) -> Done {
         let changes = operation.writes().iter().map(|write| write.changes.len()).sum();
-        let writes = operation.writes().len();
-        let all_last = writes > 0 && (0..writes).all(|write| operation.is_lasting(write));
-        let lasting = operation.has_effects() || all_last;
-        Done { operation: operation.id().clone(), changes, left: Vec::new(), soaking: None, lasting }
+        let (left, lasting) = (Vec::new(), operation.lasting());
+        Done { operation: operation.id().clone(), changes, left, soaking: None, lasting }
     }
 }
 
@@ -306,7 +304,8 @@ async fn verify(
     if differs.is_empty() {
         return Ok(());
     }
-    Err(ApplyError::NotVerified { operation: operation.id().clone(), addresses: differs })
+    let (operation, lasting) = (operation.id().clone(), operation.lasting());
+    Err(ApplyError::NotVerified { operation, addresses: differs, lasting })
 }
 
 /// Closes an operation whose writes are all in force and were read back.
@@ -330,7 +329,7 @@ pub(super) fn stop(operation: &mut Operation, error: StoreError) -> Result<Apply
 pub(super) fn stopped(operation: &Operation, source: StoreError) -> ApplyError {
     let total = operation.writes().len();
     let done = (0..total).filter(|index| operation.in_force(*index)).count();
-    let (id, lasting) = (operation.id().clone(), operation.has_effects());
+    let (id, lasting) = (operation.id().clone(), operation.lasting());
     ApplyError::Stopped { operation: id, done, total, lasting, source: Box::new(source) }
 }
 

@@ -119,6 +119,8 @@ pub enum ApplyError {
         operation: OperationId,
         /// What differs.
         addresses: Vec<(Place, Address)>,
+        /// Whether an undo would be refused.
+        lasting: bool,
     },
     /// An earlier operation that stopped midway covers the same address.
     #[error("operation {operation} stopped midway, and it covers {place} {address} too")]
@@ -129,6 +131,8 @@ pub enum ApplyError {
         place: Place,
         /// An address that both change.
         address: Box<Address>,
+        /// Whether an undo of it would be refused.
+        lasting: bool,
     },
     /// The operation was begun on another place of that name.
     #[error("operation {operation} was begun on {planned}, and `{place}` here is {here}")]
@@ -330,6 +334,7 @@ pub fn refuse_overlap(journal: &Journal, plan: &Plan, stores: &Stores) -> Result
                     operation: summary.id,
                     place: (*place).clone(),
                     address: Box::new(target.address),
+                    lasting: summary.lasting,
                 });
             }
         }

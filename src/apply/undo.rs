@@ -153,6 +153,11 @@ pub async fn plan_undo(
 }
 
 impl Undo {
+    /// What is undone.
+    pub fn original(&self) -> &Operation {
+        &self.original
+    }
+
     /// What is written before the first copy that is told the versions that it refers to, and the rest: once home holds again
     /// what it held, those are other ones. None where there is no such copy, or nothing before it.
     pub fn halves(&self) -> Option<(Plan, Plan)> {

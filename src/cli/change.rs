@@ -114,9 +114,31 @@ impl Context {
     /// Nothing happens where the plan is empty, and under `--dry-run`.
     pub(super) fn carry_out(
         &self,
+        which: (&str, Option<&OperationId>),
+        plan: &Plan,
+        stores: &Stores,
+        work: impl AsyncFnOnce(&Journal, apply::Watch<'_>) -> std::result::Result<Done, ApplyError>,
+    ) -> Result<Exit> {
+        self.carried_out(which, plan, stores, false, work)
+    }
+
+    /// The same, under the lease whatever the plan is: what it rests on is more than what it writes.
+    pub(super) fn carry_out_alone(
+        &self,
+        which: (&str, Option<&OperationId>),
+        plan: &Plan,
+        stores: &Stores,
+        work: impl AsyncFnOnce(&Journal, apply::Watch<'_>) -> std::result::Result<Done, ApplyError>,
+    ) -> Result<Exit> {
+        self.carried_out(which, plan, stores, true, work)
+    }
+
+    fn carried_out(
+        &self,
         (command, resumed): (&str, Option<&OperationId>),
         plan: &Plan,
         stores: &Stores,
+        alone: bool,
         work: impl AsyncFnOnce(&Journal, apply::Watch<'_>) -> std::result::Result<Done, ApplyError>,
     ) -> Result<Exit> {
         let shown = self.lines(plan);
@@ -131,7 +153,12 @@ impl Context {
         }
         let count = plural(plan.changes().count(), "change");
         self.approve(&format!("Make {} in `{}`?", count, self.environment()?.name), plan, stores)?;
-        let done = self.under_way((command, resumed), self.lease_for(plan, resumed.is_some())?, work)?;
+        let lease = match (alone, resumed) {
+            (false, _) => self.lease_for(plan, resumed.is_some())?,
+            (true, None) => Some(self.leases()?),
+            (true, Some(_)) => Some(self.leases_of_the_dead()?),
+        };
+        let done = self.under_way((command, resumed), lease, work)?;
         self.report(command, &shown, &done)
     }
 
@@ -221,8 +248,11 @@ impl Context {
                     .because(error)
                     .hint("`strongroom operations` tells, once the journal can be read")
             }
-            Ok(Some(id)) => Stop::new(Exit::Midway, format!("{why}; operation {id} is unfinished"))
-                .hint("`strongroom resume` finishes it, `strongroom undo` takes it back"),
+            Ok(Some(one)) => {
+                let back = if one.lasting { "" } else { ", `strongroom undo` takes it back" };
+                Stop::new(Exit::Midway, format!("{why}; operation {} is unfinished", one.id))
+                    .hint(format!("`strongroom resume` finishes it{back}"))
+            }
             Ok(None) => Stop::new(Exit::Interrupted, format!("{why}; nothing was changed")),
         };
         match ended {
@@ -325,11 +355,11 @@ fn unfinished(
     journal: &Journal,
     started: Timestamp,
     resumed: Option<&OperationId>,
-) -> std::result::Result<Option<OperationId>, JournalError> {
+) -> std::result::Result<Option<Summary>, JournalError> {
     let ours = |summary: &Summary| summary.at >= started || resumed == Some(&summary.id);
     let listed = journal.list()?.into_iter();
     let mut open = listed.filter(|summary| summary.standing == Standing::Unfinished && ours(summary));
-    Ok(open.next().map(|summary| summary.id))
+    Ok(open.next())
 }
 
 fn tone(mark: Mark) -> Tone {

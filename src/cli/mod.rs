@@ -51,8 +51,9 @@ mod target;
 mod ui;
 mod xero;
 
-use crate::apply::ApplyError;
-use crate::store::OperationId;
+use crate::apply::{ApplyError, Undo};
+use crate::plan::Plan;
+use crate::store::{OperationId, Stores};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use context::Context;
@@ -235,6 +236,21 @@ fn may_be_undone(ctx: &Context, id: &OperationId, command: &str) -> anyhow::Resu
     match parse(&words).map(|cli| cli.verb) {
         Ok(Verb::Rotate(args)) => rotate::may_be_undone(ctx, &args, id),
         _ => Ok(Vec::new()),
+    }
+}
+
+/// Undoes an operation that others may hang on, by the command that began it, if one goes on with it.
+fn take_back(
+    ctx: &Context,
+    which: (&OperationId, &str),
+    (undo, plan): (Undo, &Plan),
+    stores: &Stores,
+    began: Option<&str>,
+) -> anyhow::Result<Exit> {
+    let words: Vec<OsString> = began.unwrap_or_default().split(' ').map(OsString::from).collect();
+    match parse(&words).map(|cli| cli.verb) {
+        Ok(Verb::Rotate(args)) => rotate::take_back(ctx, which, (undo, plan), stores, Some(&args)),
+        _ => rotate::take_back(ctx, which, (undo, plan), stores, None),
     }
 }
 

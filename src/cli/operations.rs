@@ -1,19 +1,19 @@
 //! `operations`, `resume`, `undo`: the journal of an environment on this host.
 
 mod here;
+mod listed;
+
+pub(super) use listed::list;
 
 use super::context::Context;
 use super::report::{Exit, Stop};
 use super::rotate::{Anew, Way};
-use super::table::{Cell, Table, Tone};
-use super::ui::plural;
 use crate::apply;
 use crate::journal::{Journal, Standing, Summary};
 use crate::store::{OperationId, Store};
 use anyhow::Result;
 use clap::Args;
-use here::{as_of, is_here, newest, refuse_elsewhere, those_here};
-use serde::Serialize;
+use here::{as_of, newest, refuse_elsewhere, those_here};
 
 /// List what was done to an environment from this host, the newest last
 #[derive(Debug, Args)]
@@ -76,138 +76,9 @@ struct Which {
     skip_changed: bool,
 }
 
-#[derive(Serialize)]
-struct Listed {
-    operations: Vec<Row>,
-    /// How many are of other places where a project has this name.
-    elsewhere: usize,
-}
-
-#[derive(Serialize)]
-struct Row {
-    id: String,
-    at: String,
-    command: String,
-    state: &'static str,
-    /// Writes in force.
-    done: usize,
-    /// Writes planned.
-    total: usize,
-    addresses: Vec<String>,
-    undone_by: Option<String>,
-    undoes: Option<String>,
-    #[serde(skip)]
-    began: jiff::Timestamp,
-}
-
-impl Row {
-    fn of(summary: &Summary) -> Row {
-        let (state, undone_by) = match &summary.standing {
-            Standing::Damaged(_) => ("damaged", None),
-            Standing::Running => ("running", None),
-            Standing::Unfinished => ("unfinished", None),
-            Standing::Soaking(_) => ("waiting", None),
-            Standing::Done => ("done", None),
-            Standing::Nothing => ("changed nothing", None),
-            Standing::Undone(by) => ("undone", Some(by.to_string())),
-        };
-        Row {
-            id: summary.id.to_string(),
-            at: moment(summary.at),
-            command: summary.command.clone(),
-            state,
-            done: summary.done,
-            total: summary.total,
-            addresses: summary
-                .targets
-                .iter()
-                .map(|target| format!("{} {}", target.place, target.address))
-                .collect(),
-            undone_by,
-            undoes: summary.undoes.as_ref().map(ToString::to_string),
-            began: summary.at,
-        }
-    }
-
-    /// The state, with the end of the name of what undid it: the beginnings are all alike.
-    fn told(&self) -> String {
-        match self.undone_by.as_deref().and_then(|by| by.rsplit('-').next()) {
-            Some(by) => format!("{} by …{by}", self.state),
-            None => self.state.to_owned(),
-        }
-    }
-
-    fn cells(&self) -> [Cell; 5] {
-        [
-            Cell::plain(&self.id),
-            Cell::plain(&self.began.strftime("%Y-%m-%d %H:%MZ").to_string()),
-            Cell::new(&self.told(), self.tone()),
-            Cell::plain(&self.addresses.len().to_string()),
-            Cell::plain(&short(&self.command)),
-        ]
-    }
-
-    fn tone(&self) -> Tone {
-        match self.state {
-            "unfinished" | "damaged" => Tone::Bad,
-            "running" | "waiting" => Tone::Notable,
-            "done" => Tone::Good,
-            _ => Tone::Faint,
-        }
-    }
-}
-
-pub(super) fn list(ctx: &mut Context, _args: &OperationsArgs) -> Result<Exit> {
-    let journal = ctx.journal()?;
-    let (here, mut listed, mut elsewhere) = (ctx.locations()?, Vec::new(), 0);
-    for summary in journal.list()? {
-        if !is_here(ctx, &journal, &summary, &here)? {
-            elsewhere += 1;
-        } else if !summary.targets.is_empty() || summary.touched || needs_a_look(&summary) {
-            // One that changes no address tells no place: it is of interest only as long as something is wrong with it.
-            listed.push(summary);
-        }
-    }
-    for summary in &listed {
-        if let Standing::Damaged(reason) = &summary.standing {
-            ctx.ui.warning(reason);
-        }
-    }
-    let rows: Vec<Row> = listed.iter().map(Row::of).collect();
-    if ctx.ui.json() {
-        ctx.ui.document("operations", &Listed { operations: rows, elsewhere })?;
-        return Ok(Exit::Done);
-    }
-    if elsewhere > 0 {
-        ctx.ui.note(&format!(
-            "{} of other places where a project has this name: not shown",
-            plural(elsewhere, "operation")
-        ));
-    }
-    if rows.is_empty() {
-        ctx.ui.note("no operations on this host yet");
-        return Ok(Exit::Done);
-    }
-    let mut table = Table::new(["operation", "when", "state", "addresses", "command"]);
-    rows.iter().for_each(|row| table.row(row.cells()));
-    ctx.ui.table(&table)?;
-    if rows.iter().any(|row| row.state == "unfinished") {
-        ctx.ui.note("`strongroom resume` finishes what is unfinished, `strongroom undo` takes it back");
-    }
-    Ok(Exit::Done)
-}
-
 /// A point in time for people and programs: UTC, to the second.
 pub(super) fn moment(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-fn short(command: &str) -> String {
-    const MOST: usize = 60;
-    if command.chars().count() <= MOST {
-        return command.to_owned();
-    }
-    format!("{}…", command.chars().take(MOST).collect::<String>())
 }
 
 pub(super) fn resume(ctx: &mut Context, args: &ResumeArgs) -> Result<Exit> {
@@ -257,9 +128,19 @@ fn resume_one(
         ctx.ui.note(&format!("{command}: everything was there already; the operation is done"));
         return ctx.say_document(&command, &[], Some(&done.operation), &done.left);
     }
-    ctx.carry_out((&command, Some(&id)), &plan, stores, async |journal, watch| {
+    let work = async |journal: &Journal, watch: apply::Watch<'_>| {
         apply::resume(journal, &id, stores, skip_changed, watch).await
-    })
+    };
+    let undone = summary.undoes.as_ref().map(|undone| journal.find(undone.as_str())).transpose()?;
+    match undone.as_ref().is_some_and(is_of_rotation) {
+        true => ctx.carry_out_alone((&command, Some(&id)), &plan, stores, work),
+        false => ctx.carry_out((&command, Some(&id)), &plan, stores, work),
+    }
+}
+
+/// Whether a rotation began it: others that rotate, on whatever host, have to stand aside while it is undone.
+fn is_of_rotation(summary: &Summary) -> bool {
+    summary.goes_on.is_some() && summary.command.starts_with("rotate ")
 }
 
 pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
@@ -323,8 +204,9 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         first.notes.extend(notes);
     }
     let plan = undo.plan.clone();
-    if undo.halves().is_some() {
-        return super::rotate::take_back(ctx, (&summary.id, &command), (undo, &plan), &stores);
+    if is_of_rotation(&summary) || undo.halves().is_some() {
+        let began = summary.goes_on.as_deref();
+        return super::take_back(ctx, (&summary.id, &command), (undo, &plan), &stores, began);
     }
     ctx.carry_out((&command, None), &plan, &stores, async |journal, watch| {
         apply::undo(journal, undo, &stores, watch).await

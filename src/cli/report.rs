@@ -218,8 +218,9 @@ fn denied(error: &std::io::Error) -> bool {
 
 /// What stopped midway is worth more than why; what changed nothing is as its cause says.
 fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
-    let go_on = |id: &OperationId| {
-        format!("`strongroom resume {id}` finishes it, `strongroom undo {id}` takes it back")
+    let go_on = |id: &OperationId, lasting: bool| {
+        let back = if lasting { String::new() } else { format!(", `strongroom undo {id}` takes it back") };
+        vec![format!("`strongroom resume {id}` finishes it{back}")]
     };
     Some(match error {
         ApplyError::Read(_) | ApplyError::Nothing(_) | ApplyError::Journal(_) => return None,
@@ -243,13 +244,9 @@ fn of_apply(error: &ApplyError) -> Option<(Exit, Vec<String>)> {
                     .to_owned(),
             ])
         }
-        ApplyError::Stopped { operation, lasting: true, .. } => {
-            (Exit::Midway, vec![format!("`strongroom resume {operation}` finishes it")])
-        }
-        ApplyError::Stopped { operation, .. } | ApplyError::NotVerified { operation, .. } => {
-            (Exit::Midway, vec![go_on(operation)])
-        }
-        ApplyError::Unfinished { operation, .. } => (Exit::Midway, vec![go_on(operation)]),
+        ApplyError::Stopped { operation, lasting, .. }
+        | ApplyError::NotVerified { operation, lasting, .. }
+        | ApplyError::Unfinished { operation, lasting, .. } => (Exit::Midway, go_on(operation, *lasting)),
         ApplyError::OtherPlace { .. } => (
             Exit::Failed,
             vec!["go to the folder that it was begun in, or name its manifest with --config".to_owned()],

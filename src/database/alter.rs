@@ -94,6 +94,21 @@ async fn fenced(
     fence.map(Some)
 }
 
+/// Passes the fence of a role without changing it: whoever was to change it at this epoch or a lower one, and wakes after
+/// this, is refused. Where somebody was here before, nothing is moved, and his fence is told. An error leaves it open whether
+/// it was.
+pub async fn pass(
+    session: &Session,
+    role: &Role,
+    (epoch, operation): (i64, &str),
+) -> Result<Option<Fence>, DatabaseError> {
+    let theirs = fenced(session, role, epoch, operation).await?;
+    if theirs.is_none() {
+        session.run("COMMIT").await?;
+    }
+    Ok(theirs)
+}
+
 /// What became of the sessions of a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {

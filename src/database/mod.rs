@@ -13,7 +13,7 @@ mod slots;
 mod tls;
 mod verifier;
 
-pub use alter::{Change, Ended, Outcome, alter, end_sessions};
+pub use alter::{Change, Ended, Outcome, alter, end_sessions, pass};
 pub use facts::{
     Connected, Fence, Identity, Privileges, Rds, RoleFacts, fence, identity, privileges, role_facts, sessions,
 };

@@ -75,6 +75,11 @@ impl Operation {
         self.progress().lasts()
     }
 
+    /// Whether there is nothing that an undo could take back.
+    pub fn lasting(&self) -> bool {
+        self.progress().lasting()
+    }
+
     /// Whether it has waited since its last plan: all of that was in force then, and what came later is not its own.
     pub fn has_soaked(&self) -> bool {
         self.progress().soaked

@@ -326,6 +326,7 @@ mod tests {
         let unverified = |place: &str| ApplyError::NotVerified {
             operation: crate::store::OperationId::parse("20260102-030405-k3x9pq").unwrap(),
             addresses: vec![at(place)],
+            lasting: false,
         };
         assert!(is_homes(&unverified("ssm"), "ssm") && !is_homes(&unverified("web"), "ssm"));
     }

@@ -205,11 +205,22 @@ pub(super) fn has_no_part_in(ctx: &Context, one: &Summary, desired: &Desired) ->
 /// before.
 pub(super) fn may_be_undone(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<Vec<String>> {
     let operation = ctx.journal()?.open(id)?;
-    if operation.ending().is_none() {
+    // A login is brought back only once it was tried.
+    let is_login = rotate::postgres::is_of_login(&operation);
+    if operation.ending().is_none() || is_login {
         is_as_begun(ctx, args, id)?;
     }
+    let found = named(ctx, args);
+    if let (true, Err(error)) = (is_login, &found) {
+        let message =
+            format!("{id} rotated a login, and nothing tells here whether its server still takes it");
+        let name = args.name.as_deref().unwrap_or_default();
+        return Err(Stop::new(Exit::Manifest, format!("{message}: {error}"))
+            .hint(format!("declare `[rotate.{name}]` as it was, then `strongroom undo {id}`"))
+            .into());
+    }
     // What is not declared any more is taken back like any change.
-    if let Ok((spec, instance)) = named(ctx, args) {
+    if let Ok((spec, instance)) = found {
         match &spec.kind {
             RotationKind::Postgres(postgres) => {
                 let story = Story::new(ctx, (spec, instance), args, None)?;

@@ -149,7 +149,7 @@ pub(super) fn may_be_undone(story: &Story<'_>, spec: &PostgresSpec, operation: &
     story.ctx.wait_for(async { Ok(rotation.may_be_undone(operation, &holders).await?) })
 }
 
-fn rotation(story: &Story<'_>, spec: &PostgresSpec) -> Result<Postgres> {
+pub(super) fn rotation(story: &Story<'_>, spec: &PostgresSpec) -> Result<Postgres> {
     let folder = &story.ctx.project()?.folder;
     let tls = match spec.tls.mode {
         TlsMode::VerifyFull => Tls::VerifyFull { ca: spec.tls.ca.as_ref().map(|file| folder.join(file)) },

@@ -118,6 +118,11 @@ pub(super) const ALTERED: &str = "altered";
 /// What became of sessions that were ended, after their number.
 pub(super) const ENDED: &str = "ended";
 
+/// Whether an operation gave a login a new password, or was to.
+pub fn is_of_login(operation: &Operation) -> bool {
+    operation.facts().contains_key(SLOT)
+}
+
 fn has_ended(acted: &Acted) -> bool {
     acted.outcome.as_ref().is_some_and(|(is, _)| is.ends_with(ENDED))
 }

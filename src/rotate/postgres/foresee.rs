@@ -11,7 +11,7 @@ use super::{Postgres, password};
 use crate::database::{self, Prepared, Role, Statement};
 use crate::journal::Operation;
 use crate::name::Address;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::StoreError;
 use async_trait::async_trait;
 
 /// What a rotation would do.
@@ -98,50 +98,6 @@ impl Postgres {
         let prepared = database::prepare(&session, &slots).await;
         session.close().await;
         prepared.map_err(|error| target.setup_failed(error))
-    }
-
-    /// Whether an operation can be undone: whether what it would bring back still logs in. The server keeps no earlier
-    /// password, so that nothing else can be done about one that it refuses.
-    pub async fn may_be_undone(
-        &self,
-        operation: &Operation,
-        holders: &Holders<'_>,
-    ) -> Result<(), StoreError> {
-        let target = self.target(holders).await?;
-        let home = holders.spec.home.to_string();
-        let writes = operation.writes().iter().enumerate();
-        let ours = writes.filter(|(index, write)| {
-            write.place == home && operation.may_have_written(*index) && !operation.is_lasting(*index)
-        });
-        let mut before = target.app.clone();
-        // The first write of each address is the one that an undo takes back last.
-        for change in ours.flat_map(|(_, write)| &write.changes).collect::<Vec<_>>().into_iter().rev() {
-            let Some(value) = change.before.as_ref().and_then(|entry| entry.held.value()) else { continue };
-            if change.address == self.spec.password {
-                before.password = value.clone();
-            } else if change.address == self.spec.user
-                && let Ok(role) = Role::parse(value.expose())
-            {
-                before.role = role;
-            }
-        }
-        match target.prove(&before).await? {
-            Proof::Right(_) => Ok(()),
-            Proof::Wrong => {
-                let message = format!("the login from before (`{}`) is refused by now", before.role);
-                let told = target.error(ErrorKind::Failed, message);
-                Err(match operation.ending() {
-                    None => told.hint(format!(
-                        "`strongroom resume {}` brings the new one, which is accepted, to every holder",
-                        operation.id()
-                    )),
-                    Some(_) => told.hint(format!(
-                        "`strongroom -e {} rotate {}` gives it another new one",
-                        holders.spec.name, self.allowed.name
-                    )),
-                })
-            }
-        }
     }
 }
 

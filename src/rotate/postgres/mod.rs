@@ -7,6 +7,7 @@
 //! password, behind the fence of its slot. A password is sealed in the operation before the server learns its verifier,
 //! and the server never learns more than that.
 
+mod before;
 mod facts;
 mod foresee;
 mod next;
@@ -14,7 +15,7 @@ mod password;
 mod target;
 mod url;
 
-pub use facts::Facts;
+pub use facts::{Facts, is_of_login};
 pub use foresee::{Addressed, Foreseen, Setup};
 
 use super::{Chosen, Holders, Publication, Rotation, Step, Values, wanted};
@@ -114,7 +115,9 @@ impl Rotation for Postgres {
             }
             Next::Publish => {
                 let values = chosen.map(|chosen| wanted(&chosen.values)).unwrap_or_default();
-                Step::Publish(Publication::of(values))
+                // One role alone: the server has forgotten the password that an undo would bring back.
+                let lasting = self.spec.strategy == Strategy::Single;
+                Step::Publish(Publication { stages: vec![values], lasting })
             }
             Next::Done => Step::Done,
             Next::Person(error) => Step::Person(Box::new(error)),
@@ -125,6 +128,11 @@ impl Rotation for Postgres {
     fn choose(&self, facts: &Facts) -> Chosen {
         let values = Values::from([(self.spec.password.clone(), password::password(self.generate))]);
         Chosen { values, facts: facts.to_journal(), ..Chosen::default() }
+    }
+
+    /// The old password is taken away before its sessions are.
+    fn lasts(&self, effect: &Effect) -> bool {
+        *effect == Effect::EndSessions
     }
 
     async fn act(

@@ -131,11 +131,11 @@ impl Facts {
 
     fn fenced(&self, fence: &Fence) -> StoreError {
         let message = format!(
-            "operation {} has given `{}` another password since: nothing was changed",
+            "operation {} has given `{}` another password since, or brought its old one back: nothing was changed",
             fence.operation, self.target
         );
         StoreError::new(ErrorKind::Conflict, self.location.clone(), message)
-            .hint("home holds what that operation published; rotate again if another change is still wanted")
+            .hint("home holds what that operation left; rotate again if another change is still wanted")
     }
 
     fn retired_by(&self, fence: &Fence) -> StoreError {

@@ -56,10 +56,9 @@ fn of_two_at_once_one_rotates_and_the_other_changes_nothing() {
     assert!(kept_out >= 3, "they hardly ever met: {kept_out}");
 }
 
-/// Stops a rotator between the last look at its lease and its change, lets the lease end and another one rotate, and lets
-/// it go on. Tells how it ended.
-fn sleeps(world: &World, unfenced: bool) -> crate::support::env::Output {
-    let other = colleague(&world.site);
+/// Stops a rotator between the last look at its lease and its change, lets the lease end and another one do something, and
+/// lets it go on. Tells how it ended.
+fn sleeps(world: &World, other: &TestEnv, does: &str, unfenced: bool) -> crate::support::env::Output {
     let state = world.site.env.state("dev-app/prod");
     let id = Arc::new(OnceLock::new());
     let (stop, go_on) = (signaller(&id, Signal::STOP), signaller(&id, Signal::CONT));
@@ -83,7 +82,7 @@ fn sleeps(world: &World, unfenced: bool) -> crate::support::env::Output {
         }
         world.site.cloud.heal();
         world.lease_ends();
-        let output = other.run("rotate database");
+        let output = other.run(does);
         assert_eq!(output.code, Some(0), "{}", output.stderr);
         if unfenced {
             world.sql("UPDATE strongroom.fence SET epoch = 0");
@@ -103,7 +102,7 @@ fn is_acting(state: &PathBuf) -> bool {
 #[test]
 fn one_that_slept_while_another_rotated_is_fenced_and_changes_nothing() {
     let world = World::new(BY_VALUE);
-    let output = sleeps(&world, false);
+    let output = sleeps(&world, &colleague(&world.site), "rotate database", false);
     assert_eq!(output.code, Some(6), "{}", output.stderr);
     assert!(output.stderr.contains("has given `app_b` another password since"), "{}", output.stderr);
     assert_eq!(world.login().0, "app_b");
@@ -116,12 +115,35 @@ fn one_that_slept_while_another_rotated_is_fenced_and_changes_nothing() {
 #[test]
 fn without_the_fence_it_would_lock_everybody_out() {
     let world = World::new(BY_VALUE);
-    let _ = sleeps(&world, true);
+    let _ = sleeps(&world, &colleague(&world.site), "rotate database", true);
+    assert!(!works(&world), "the test cannot fail");
+}
+
+/// Whether home's login works, and the one that runs in the containers.
+fn works(world: &World) -> bool {
     let (user, password) = (world.get("RDS_USERNAME"), world.get("RDS_PASSWORD"));
     let running = world.site.running();
-    let works =
-        world.takes(&user, &password) && world.takes(&running["RDS_USERNAME"], &running["RDS_PASSWORD"]);
-    assert!(!works, "the test cannot fail");
+    world.takes(&user, &password) && world.takes(&running["RDS_USERNAME"], &running["RDS_PASSWORD"])
+}
+
+/// The role that an undo brings back is the one that the next rotation was about to change.
+#[test]
+fn one_that_slept_while_another_took_its_rotation_back_is_fenced_too() {
+    for unfenced in [false, true] {
+        let world = World::new(BY_VALUE);
+        let other = colleague(&world.site);
+        other.run("rotate database").success();
+        let output = sleeps(&world, &other, "undo", unfenced);
+        assert_eq!(world.login().0, "app", "{}", output.stderr);
+        assert_eq!(works(&world), !unfenced, "{}", output.stderr);
+        if !unfenced {
+            assert_eq!(output.code, Some(6), "{}", output.stderr);
+            assert!(output.stderr.contains("operation undo of 2"), "{}", output.stderr);
+            world.holds("the undo stands");
+            world.rotate("database").success();
+            world.holds("and the next one");
+        }
+    }
 }
 
 /// One host stopped with its new pair on the way to home, another one gave the slot a password of its own and stopped too:

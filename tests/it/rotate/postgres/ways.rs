@@ -19,7 +19,9 @@ fn a_login_that_somebody_knows_ends_with_the_rotation_and_so_do_its_sessions() {
     let output = world.rotate("database --compromised");
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert!(output.stderr.contains("its sessions are ended"), "{}", output.stderr);
-    assert!(!output.stderr.contains("goes on working"), "{}", output.stderr);
+    for not_so in ["goes on working", "strongroom undo"] {
+        assert!(!output.stderr.contains(not_so), "{}", output.stderr);
+    }
     assert!(!world.takes("app", APP));
     world.runtime.block_on(old.simple_query("SELECT 1")).unwrap_err();
     world.holds("compromised");
@@ -45,6 +47,12 @@ fn one_login_alone_is_down_for_a_while_and_only_where_that_is_accepted() {
     let output = world.rotate("database --accept-downtime");
     assert_eq!(output.code, Some(7), "{}", output.stderr);
     assert!(output.stderr.contains("nobody there can log in anew"), "{}", output.stderr);
+    assert!(!output.stderr.contains("strongroom undo"), "{}", output.stderr);
+    let listed = world.site.env.run("operations").stderr;
+    assert!(
+        listed.contains("finishes what is unfinished") && !listed.contains("strongroom undo"),
+        "{listed}"
+    );
     world.site.cloud.heal();
     assert!(!world.takes("app", APP), "the gap");
     let output = world.site.env.run("undo");
@@ -53,7 +61,9 @@ fn one_login_alone_is_down_for_a_while_and_only_where_that_is_accepted() {
     world.site.env.run("resume").success();
     world.holds("resumed");
     assert_eq!(world.site.env.run("undo").code, Some(1));
-    world.rotate("database --accept-downtime").success();
+    let again = world.rotate("database --accept-downtime");
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(!again.stderr.contains("strongroom undo"), "{}", again.stderr);
     world.holds("again");
     assert_eq!(world.login().0, "app");
 }
@@ -205,6 +215,44 @@ fn what_was_begun_as_one_kind_is_not_gone_on_with_as_another() {
     env.run("resume").success();
     let password = env.run("get RDS_PASSWORD").success();
     assert!(takes(&runtime, &cluster, "app_b", &password));
+}
+
+/// A login that comes back is tried first, and that takes the rotation; and nobody rotates meanwhile.
+#[test]
+fn a_login_is_not_brought_back_by_whoever_cannot_try_it_nor_beside_a_rotation() {
+    for strategy in ["alternating", "single"] {
+        let (runtime, cluster, env) = local(strategy);
+        env.run("rotate database --setup").success();
+        env.run("rotate database --accept-downtime").success();
+        let held = || (env.run("get RDS_USERNAME").success(), env.run("get RDS_PASSWORD").success());
+        let (manifest, now) = (env.read("strongroom.toml"), held());
+        let (before, _) = manifest.split_once("[rotate.database]").unwrap();
+        let follow = format!(
+            "{before}[rotate.database]\nkind = \"follow\"\nsecret = \"arn:aws:secretsmanager:us-east-1:111122223333:secret:x-AbCdEf\"\n\
+             keys = {{ RDS_USERNAME = \"username\", RDS_PASSWORD = \"password\" }}\n"
+        );
+        for text in [manifest.replace("[rotate.database]", "[rotate.login]"), before.to_owned(), follow] {
+            env.write("strongroom.toml", text);
+            let output = env.run("undo");
+            assert_eq!(output.code, Some(4), "{}", output.stderr);
+            assert_eq!(held(), now);
+        }
+        env.write("strongroom.toml", manifest);
+        if strategy == "single" {
+            assert_eq!(env.run("undo").code, Some(1));
+            continue;
+        }
+        let lease = std::fs::File::options().write(true).open(env.state("dev-app/local/lease")).unwrap();
+        lease.lock().unwrap();
+        let output = env.run("undo");
+        assert_eq!(output.code, Some(9), "{}", output.stderr);
+        assert_eq!(held(), now);
+        lease.unlock().unwrap();
+        env.run("undo").success();
+        let (user, password) = held();
+        assert_eq!(user, "app");
+        assert!(takes(&runtime, &cluster, &user, &password));
+    }
 }
 
 /// Everything that an operator of the server or of this host could look at.
