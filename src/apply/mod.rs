@@ -73,7 +73,8 @@ pub enum ApplyError {
         /// The undo.
         by: OperationId,
     },
-    /// It changed where values live, and somebody changed these since: it is taken back whole or not at all.
+    /// It changed where values live, or values of home that go together, and somebody changed these since: it is taken back
+    /// whole or not at all.
     #[error("operation {operation} is taken back as a whole only, as its values go together; changed since: {}", list(.addresses))]
     Indivisible {
         /// The operation.
@@ -175,7 +176,7 @@ fn list(addresses: &[(Place, Address)]) -> String {
     addresses.iter().map(|(place, address)| format!("{place} {address}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The fact of an operation, settled with its chosen values, that it is taken back as a whole or not at all.
+/// The fact of an operation, settled with its chosen values, that each place of it is taken back as a whole or not at all.
 pub const WHOLE: &str = "whole";
 
 /// Reads a place at every address that is spoken of, and compares: the plan that [`run`] carries out.
@@ -269,7 +270,8 @@ pub fn finish_leaving(operation: &mut Operation, left: Vec<(Place, Address)>) ->
 
 /// Ends an operation that nobody goes on with: what it did so far stands.
 pub fn give_up(operation: &mut Operation, reason: String) -> Result<Done, ApplyError> {
-    operation.record(Step::Ended { ending: Ending::Nothing, reason: Some(reason) })?;
+    let ending = if operation.touched() { Ending::Stands } else { Ending::Nothing };
+    operation.record(Step::Ended { ending, reason: Some(reason) })?;
     Ok(Done::of(operation))
 }
 

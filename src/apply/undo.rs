@@ -120,14 +120,20 @@ pub async fn plan_undo(
         looked.push((place, pasts, seen));
     }
     // Where values live is said by the manifest: half of them elsewhere would be found by nobody.
-    let whole = original.facts().contains_key(super::WHOLE)
-        || looked.iter().any(|(place, ..)| place == ManifestFile::PLACE);
-    if !left.is_empty() && skip_changed && whole {
+    let moves = looked.iter().any(|(place, ..)| place == ManifestFile::PLACE);
+    let whole = original.facts().contains_key(super::WHOLE);
+    // Home was written first.
+    let in_home = |place: &Place| original.writes().first().is_some_and(|write| write.place == *place);
+    if !left.is_empty() && skip_changed && (moves || whole && left.iter().any(|(place, _)| in_home(place))) {
         return Err(ApplyError::Indivisible { operation: id.clone(), addresses: left });
     }
     // What somebody changed in one place is left in all of them: an old value beside a new one in another place would
-    // be worse than either.
-    let theirs: BTreeSet<Address> = left.iter().map(|(_, address)| address.clone()).collect();
+    // be worse than either. But where values go together in each place, it is that place that is left.
+    let mut theirs: BTreeSet<Address> = left.iter().map(|(_, address)| address.clone()).collect();
+    if whole && skip_changed {
+        looked.retain(|(place, ..)| !left.iter().any(|(left, _)| left == place));
+        theirs.clear();
+    }
     let mut plan = Plan::default();
     for (place, pasts, seen) in looked {
         let Some(store) = stores.get(&place).map(AsRef::as_ref) else { continue };

@@ -105,7 +105,7 @@ fn resume_one(
 ) -> Result<Exit> {
     match &summary.standing {
         Standing::Unfinished | Standing::Running | Standing::Soaking(_) => {}
-        Standing::Done | Standing::Nothing => {
+        Standing::Done | Standing::Nothing | Standing::GivenUp => {
             ctx.ui.note(&format!("{} is not unfinished; nothing to resume", summary.id));
             return ctx.say_document("resume", &[], Some(&summary.id), &[]);
         }
@@ -175,17 +175,19 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
         | Standing::Unfinished
         | Standing::Soaking(_)
         | Standing::Done
-        | Standing::Nothing => {}
+        | Standing::Nothing
+        | Standing::GivenUp => {}
     }
     if args.forget {
         return super::forget::run(ctx, &journal, &summary);
     }
     let mut notes = Vec::new();
-    if let Some(command) = goes_on(&summary, &args.way.typed())? {
-        if super::forget(ctx, &summary.id, &command)? {
+    let began = goes_on(&summary, &args.way.typed())?;
+    if let Some(command) = &began {
+        if super::forget(ctx, &summary.id, command)? {
             return Ok(Exit::Done);
         }
-        notes = super::may_be_undone(ctx, &summary.id, &command)?;
+        notes = super::may_be_undone(ctx, &summary.id, command)?;
     }
     let stores = ctx.stores()?;
     let mut undo =
@@ -205,8 +207,8 @@ pub(super) fn undo(ctx: &mut Context, args: &UndoArgs) -> Result<Exit> {
     }
     let plan = undo.plan.clone();
     if is_of_rotation(&summary) || undo.halves().is_some() {
-        let began = summary.goes_on.as_deref();
-        return super::take_back(ctx, (&summary.id, &command), (undo, &plan), &stores, began);
+        let which = (&summary.id, command.as_str());
+        return super::take_back(ctx, which, (undo, &plan), &stores, began.as_deref());
     }
     ctx.carry_out((&command, None), &plan, &stores, async |journal, watch| {
         apply::undo(journal, undo, &stores, watch).await
@@ -283,7 +285,12 @@ fn is_unfinished(summary: &Summary) -> bool {
 }
 
 fn can_be_undone(summary: &Summary) -> bool {
-    let stands = matches!(summary.standing, Standing::Done | Standing::Unfinished | Standing::Soaking(_));
+    let stands = match summary.standing {
+        Standing::Done | Standing::Unfinished | Standing::Soaking(_) => true,
+        // What was given up may have told its target alone.
+        Standing::GivenUp => summary.total > 0 && !summary.lasting,
+        _ => false,
+    };
     stands && summary.touched && summary.undoes.is_none()
 }
 

@@ -173,6 +173,8 @@ pub enum Ending {
     Done,
     /// Nothing was changed.
     Nothing,
+    /// It was given up; what it had done by then stands.
+    Stands,
     /// It had stopped midway, and what it had done was found undone.
     Undone,
 }

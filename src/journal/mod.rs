@@ -192,6 +192,8 @@ pub enum Standing {
     Done,
     /// It ended without having changed anything.
     Nothing,
+    /// It was given up, and what it had done by then stands.
+    GivenUp,
     /// What it did was undone, or is being undone, by another operation.
     Undone(OperationId),
 }
@@ -270,7 +272,10 @@ impl Journal {
             let by = summaries[newer].id.clone();
             let undone = summaries.iter_mut().find(|summary| summary.id == undone);
             if let Some(undone) = undone.filter(|summary| {
-                matches!(summary.standing, Standing::Done | Standing::Unfinished | Standing::Soaking(_))
+                matches!(
+                    summary.standing,
+                    Standing::Done | Standing::GivenUp | Standing::Unfinished | Standing::Soaking(_)
+                )
             }) {
                 undone.standing = Standing::Undone(by);
             }
@@ -331,6 +336,7 @@ impl Journal {
         let standing = match progress.ending {
             Some(Ending::Done) => Standing::Done,
             Some(Ending::Nothing) => Standing::Nothing,
+            Some(Ending::Stands) => Standing::GivenUp,
             Some(Ending::Undone) => Standing::Undone(id.clone()),
             None if running => Standing::Running,
             None if progress.writes.is_empty() && !progress.touched() => Standing::Nothing,
@@ -379,7 +385,8 @@ impl Journal {
         let surplus = summaries.len().saturating_sub(KEPT);
         let mut kept = Vec::new();
         for summary in &summaries[..surplus] {
-            let over = matches!(summary.standing, Standing::Done | Standing::Nothing | Standing::Undone(_));
+            use Standing::{Done, GivenUp, Nothing, Undone};
+            let over = matches!(summary.standing, Done | Nothing | GivenUp | Undone(_));
             if !over || summary.undoes.as_ref().is_some_and(|undone| kept.contains(&undone)) {
                 kept.push(&summary.id);
                 continue;

@@ -169,6 +169,7 @@ impl Report<'_> {
                 Step::Checked { what } => format!("checked: {what}"),
                 Step::Ended { ending: Ending::Done, .. } => "done".to_owned(),
                 Step::Ended { ending: Ending::Nothing, .. } => "ended, and nothing was changed".to_owned(),
+                Step::Ended { ending: Ending::Stands, .. } => "given up, and what was done stands".to_owned(),
                 Step::Ended { ending: Ending::Undone, .. } => "ended, and was undone".to_owned(),
                 Step::Intent { .. }
                 | Step::Chosen { .. }

@@ -261,7 +261,8 @@ fn whole(operation: &Operation) -> StoreError {
     let message =
         "a login's name, password and URLs go together: none of them is left as somebody else changed it";
     StoreError::new(ErrorKind::Conflict, "rotate", message).hint(format!(
-        "`strongroom undo {}` brings home's login back; `strongroom sync` then brings it to the copy, and rotate again",
+        "`strongroom undo {} --skip-changed` brings home's login back and leaves that copy as a whole; `strongroom sync` then \
+         brings it there, and rotate again",
         operation.id()
     ))
 }

@@ -45,6 +45,7 @@ impl Row {
             Standing::Soaking(_) => ("waiting", None),
             Standing::Done => ("done", None),
             Standing::Nothing => ("changed nothing", None),
+            Standing::GivenUp => ("given up", None),
             Standing::Undone(by) => ("undone", Some(by.to_string())),
         };
         Row {

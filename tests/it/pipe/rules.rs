@@ -404,6 +404,31 @@ fn old_operations_are_removed_an_undone_one_with_its_undo_and_an_unfinished_one_
     assert_eq!(listed[0].standing, Standing::Unfinished);
 }
 
+/// What was given up after it had written something has changed something, and is what an undo is about.
+#[test]
+fn what_was_given_up_is_told_and_taken_back_by_what_it_had_done() {
+    let host = Host::new();
+    let stores = Stores::from([("place".to_owned(), Box::new(Memory::default()) as Box<dyn Store>)]);
+    let journal = host.journal();
+    for writes in [false, true] {
+        let mut operation = journal.begin(&Begin { command: "rotate x", ..Begin::default() }).unwrap();
+        if writes {
+            let wanted = set(&[("app/A", "new")]);
+            let plan = block_on(apply::plan("place", stores["place"].as_ref(), &wanted)).unwrap();
+            block_on(apply::publish(&mut operation, &plan, &stores, &mut |_| ())).unwrap();
+        }
+        apply::give_up(&mut operation, "invented".to_owned()).unwrap();
+    }
+    let standings: Vec<Standing> = host.operations().into_iter().map(|one| one.standing).collect();
+    assert_eq!(standings, [Standing::Nothing, Standing::GivenUp]);
+    let id = host.operations()[1].id.clone();
+    let undo = block_on(apply::plan_undo(&journal, &id, &stores, false)).unwrap();
+    block_on(apply::undo(&journal, undo, &stores, &mut |_| ())).unwrap();
+    let seen = block_on(stores["place"].read(&[address("app/A")])).unwrap();
+    assert!(seen.entries.is_empty());
+    assert!(matches!(host.operations()[1].standing, Standing::Undone(_)));
+}
+
 #[test]
 fn two_processes_that_prune_at_once_both_begin() {
     let host = Host::new();

@@ -1,7 +1,7 @@
 //! What stands in the way of a rotation: told before anything is changed, each with what to type. Only a password that is
 //! refused as wrong leads to a new one.
 
-use super::super::rig::site::{APP, BY_REFERENCE, BY_VALUE};
+use super::super::rig::site::{APP, BY_REFERENCE, BY_VALUE, WEB};
 use super::World;
 use crate::support::env::Output;
 
@@ -175,4 +175,32 @@ fn a_rotator_that_may_not_set_up_is_told_what_somebody_else_has_to_run() {
         "0",
         "all of it or nothing"
     );
+}
+
+/// A name with another's password would lock the app out: a copy that somebody changed is left as a whole, and nothing of
+/// that keeps home's login from coming back.
+#[test]
+fn a_copy_that_somebody_changed_is_left_as_a_whole_by_an_undo_and_a_sync_brings_it_home() {
+    let world = World::new(BY_VALUE);
+    world.rotate("database").success();
+    let meddle = |value| {
+        let theirs = [("RDS_PASSWORD", Some(value))];
+        world.site.cloud.world(|cloud| cloud.deploy_elsewhere(WEB, &theirs));
+    };
+    meddle("theirs");
+    let output = world.site.env.run("undo");
+    assert_eq!(output.code, Some(6), "{}", output.stderr);
+    let output = world.site.env.run("undo --skip-changed");
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("left as it is: beanstalk:web database/RDS_PASSWORD"),
+        "{}",
+        output.stderr
+    );
+    let running = world.site.running();
+    assert_eq!((running["RDS_USERNAME"].as_str(), running["RDS_PASSWORD"].as_str()), ("app_b", "theirs"));
+    let (user, password) = world.login();
+    assert!(user == "app" && world.takes(&user, &password));
+    world.site.env.run("sync").success();
+    world.holds("synced");
 }
