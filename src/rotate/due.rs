@@ -116,6 +116,9 @@ pub fn renews(kind: &RotationKind, address: &Address) -> bool {
         RotationKind::Postgres(spec) => {
             [&spec.user, &spec.password].into_iter().chain(&spec.urls).any(|own| own == address)
         }
+        RotationKind::DjangoSecretKey { key, fallbacks, .. } => {
+            key == address || fallbacks.as_ref() == Some(address)
+        }
         _ => renewed(kind, &Instances::new()).contains(address),
     }
 }
@@ -136,6 +139,13 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
     use crate::snapshot::Entry;
+
+    #[test]
+    fn the_keys_that_are_still_accepted_are_renewed_with_the_one_that_signs() {
+        let at = |key: &str| -> Address { format!("app/{key}").parse().unwrap() };
+        let both = RotationKind::DjangoSecretKey { key: at("KEY"), fallbacks: Some(at("OLD")), soak: None };
+        assert!(renews(&both, &at("KEY")) && renews(&both, &at("OLD")) && !renews(&both, &at("OTHER")));
+    }
 
     #[test]
     fn an_operation_is_bound_to_the_addresses_that_it_was_begun_with() {
