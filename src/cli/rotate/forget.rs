@@ -24,6 +24,10 @@ const LOST: &str = "it has the only token that Xero takes, and home has no place
 
 /// Forgets it; `false` where it is to be undone like every other, or gone on with.
 pub(in crate::cli) fn forget(ctx: &Context, args: &RotateArgs, id: &OperationId) -> Result<bool> {
+    // What was begun as another kind has sent Xero nothing, whatever has its name by now.
+    if args.declared.as_deref().is_some_and(|begun| !begun.starts_with("xero")) {
+        return Ok(false);
+    }
     let declared: Declared<'_> = match named(ctx, args) {
         Ok((RotationSpec { kind: RotationKind::Xero(spec), .. }, Some(first))) => {
             Some((spec.as_ref(), first))
