@@ -9,11 +9,10 @@ use crate::manifest::{CopySpec, EnvironmentSpec, Place};
 use crate::seal::{Identities, InvalidIdentity, Recipient};
 use crate::store::{Beanstalk, Home, SecretsManager, Ssm, Store, Vault};
 use anyhow::Result;
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tracing::debug;
 use zeroize::Zeroizing;
 
@@ -39,14 +38,7 @@ impl Context {
         let manifest = self.project()?.manifest.clone();
         let place = Beanstalk::new(self.aws()?, manifest, self.environment()?.name.clone(), copy)?;
         let ui = self.ui.clone();
-        // A deployment may be looked at several times in a run: each of its events is told once.
-        let told = Mutex::new(BTreeSet::new());
-        Ok(place.watched(move |event| {
-            let new = told.lock().is_ok_and(|mut told| told.insert(event.to_owned()));
-            if new {
-                ui.note(&shown(event));
-            }
-        }))
+        Ok(place.watched(move |event| ui.note(&shown(event))))
     }
 
     /// The SSM parameters of the environment.

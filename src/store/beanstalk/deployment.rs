@@ -10,7 +10,6 @@ use crate::store::aws::{Family, Request, quotable};
 use crate::store::{ErrorKind, StoreError};
 use aws_sdk_elasticbeanstalk::types::{EnvironmentStatus, EventDescription, EventSeverity};
 use rand::RngExt;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How often it is looked whether somebody else's update is over before a write of ours: ten minutes at the usual pace.
@@ -60,10 +59,6 @@ struct Event {
     severe: bool,
 }
 
-/// What was told of the stream already.
-#[derive(Default)]
-struct Told(BTreeSet<(i64, String)>);
-
 impl Beanstalk {
     /// How the environment stands.
     pub(super) async fn look(&self) -> Result<Look, StoreError> {
@@ -96,7 +91,6 @@ impl Beanstalk {
 
     /// Waits until nothing is under way. `patience` is how many more looks that may take.
     pub(super) async fn wait_until_ready(&self, patience: &mut u32) -> Result<(), StoreError> {
-        let mut told = Told::default();
         loop {
             let look = self.look().await?;
             if look.ready {
@@ -110,7 +104,7 @@ impl Beanstalk {
                 return Err(self.busy(&look, &events));
             }
             *patience -= 1;
-            self.tell(&events, &mut told);
+            self.tell(&events);
             self.pause().await;
         }
     }
@@ -130,9 +124,9 @@ impl Beanstalk {
             self.deployed().await?;
         }
         let sent = self.memory().sent.clone().filter(|sent| sent.request.as_deref() == Some(request));
-        let (mut told, mut silent, mut blind) = (Told::default(), 0, 0);
+        let (mut silent, mut blind) = (0, 0);
         for _ in 0..LONGEST {
-            match self.progress(request, sent.as_ref(), &mut told, &mut silent).await {
+            match self.progress(request, sent.as_ref(), &mut silent).await {
                 Ok(Some(())) => return Ok(()),
                 Ok(None) => blind = 0,
                 Err(error) if error.kind == ErrorKind::Transient && blind < BLIND => blind += 1,
@@ -150,12 +144,11 @@ impl Beanstalk {
         &self,
         request: &str,
         sent: Option<&Sent>,
-        told: &mut Told,
         silent: &mut u32,
     ) -> Result<Option<()>, StoreError> {
         let look = self.look().await?;
         let events = self.events(Some(request)).await?;
-        self.tell(&events, told);
+        self.tell(&events);
         if look.ending {
             return Err(self.error(ErrorKind::Failed, format!("the environment is {}", look.status)));
         }
@@ -348,9 +341,9 @@ impl Beanstalk {
         quotable(text, secrets).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
     }
 
-    fn tell(&self, events: &[Event], told: &mut Told) {
+    fn tell(&self, events: &[Event]) {
         for event in events {
-            if told.0.insert((event.at, event.text.clone())) {
+            if self.memory().told.insert((event.at, event.text.clone())) {
                 (self.on_event)(&event.text);
             }
         }

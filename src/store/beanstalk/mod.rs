@@ -35,6 +35,7 @@ use async_trait::async_trait;
 use aws_sdk_elasticbeanstalk::operation::RequestId;
 use deployed::{Deployed, Unreadable};
 use naming::Naming;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use update::Update;
 
@@ -58,6 +59,8 @@ struct Memory {
     read: Option<Arc<Deployed>>,
     /// What was last sent, and AWS's name for the call where it was heard.
     sent: Option<Sent>,
+    /// The events that were told, with their times: a deployment is looked at several times, and each is told once.
+    told: BTreeSet<(i64, String)>,
 }
 
 #[derive(Clone)]

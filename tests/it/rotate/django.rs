@@ -204,6 +204,16 @@ fn whoever_resumes_takes_over_from_a_dead_process_of_this_host_at_once_and_nobod
 }
 
 #[test]
+fn the_events_of_both_deployments_are_told() {
+    let site = site("ssm", "value");
+    site.past();
+    site.cloud.reset_calls();
+    let told = said(site.env.run("rotate signing --yes"));
+    assert_eq!(site.cloud.count("elasticbeanstalk:UpdateEnvironment"), 4, "{told}");
+    assert_eq!(told.matches("Environment update is starting.").count(), 4, "{told}");
+}
+
+#[test]
 fn fast_is_one_deployment_compromised_keeps_nothing_and_a_new_key_that_is_due_keeps_what_is_young() {
     let site = site("ssm", "value");
     let base = site.past();
