@@ -153,11 +153,8 @@ impl Context {
         }
         let count = plural(plan.changes().count(), "change");
         self.approve(&format!("Make {} in `{}`?", count, self.environment()?.name), plan, stores)?;
-        let lease = match (alone, resumed) {
-            (false, _) => self.lease_for(plan, resumed.is_some())?,
-            (true, None) => Some(self.leases()?),
-            (true, Some(_)) => Some(self.leases_of_the_dead()?),
-        };
+        let resumes = resumed.is_some();
+        let lease = if alone { Some(self.leases_by(resumes)?) } else { self.lease_for(plan, resumes)? };
         let done = self.under_way((command, resumed), lease, work)?;
         self.report(command, &shown, &done)
     }

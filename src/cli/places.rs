@@ -122,7 +122,8 @@ impl Context {
         self.leases_by(true)
     }
 
-    fn leases_by(&self, inherits: bool) -> Result<Box<dyn Leases>> {
+    /// The one or the other.
+    pub(super) fn leases_by(&self, inherits: bool) -> Result<Box<dyn Leases>> {
         let manifest = &self.project()?.manifest;
         let environment = self.environment()?;
         let owner = format!("{}, process {}", self.whoami(), std::process::id());

@@ -159,6 +159,7 @@ impl Postgres {
         facts.tears = self.spec.strategy == Strategy::Alternating
             && !holders.refer_to_slots(&self.spec.password).await?;
         facts.urls = unfit_urls(target, |role, is| *role == facts.active && is.same_as(&target.app.password));
+        facts.behind = holders.behind(&self.login_addresses()).await?;
         Ok(facts)
     }
 
@@ -219,7 +220,7 @@ impl Postgres {
         Ok(facts)
     }
 
-    pub(super) fn login_addresses(&self) -> Vec<Address> {
+    fn login_addresses(&self) -> Vec<Address> {
         [&self.spec.user, &self.spec.password].into_iter().chain(&self.spec.urls).cloned().collect()
     }
 

@@ -46,8 +46,7 @@ impl Postgres {
     /// What is so before anything is begun, and why it would be refused.
     pub async fn foresee(&self, holders: &Holders<'_>) -> Result<Foreseen, StoreError> {
         let target = self.target(holders).await?;
-        let mut facts = self.look(&target, holders, String::new()).await?;
-        facts.behind = holders.behind(&self.login_addresses()).await?;
+        let facts = self.look(&target, holders, String::new()).await?;
         if let Next::GiveUp(error) | Next::Person(error) = next::next(&facts, &self.allowed) {
             return Err(error);
         }

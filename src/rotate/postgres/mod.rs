@@ -95,9 +95,7 @@ impl Rotation for Postgres {
             Some(values) => self.look_again(&target, operation, holders, &values).await,
             None => {
                 let mark = target.app.password.fingerprint(operation.key()).to_string();
-                let mut facts = self.look(&target, holders, mark).await?;
-                facts.behind = holders.behind(&self.login_addresses()).await?;
-                Ok(facts)
+                self.look(&target, holders, mark).await
             }
         }
     }

@@ -5,6 +5,7 @@ use super::super::rig::site::{APP, BY_REFERENCE, BY_VALUE, Kind, ROTATOR};
 use super::crash::between;
 use super::{World, local, takes};
 use crate::support::cloud::Effect;
+use crate::support::env::TestEnv;
 use crate::support::postgres::{Cluster, HOST};
 use crate::support::tree::Tree;
 use std::net::{TcpListener, TcpStream};
@@ -93,15 +94,20 @@ fn a_url_that_holds_the_login_gets_the_new_one_and_keeps_every_other_byte() {
     }
 }
 
-#[test]
-fn through_a_tunnel_the_certificate_is_still_the_servers_and_a_resume_knows_the_way() {
-    let (runtime, cluster, env) = local("alternating");
+/// The manifest names a host that only a tunnel leads to, and asks for its certificate.
+fn proven(cluster: &Cluster, env: &TestEnv) {
     std::fs::copy(cluster.authority(), env.path("rds.pem")).unwrap();
     let manifest = env.read("strongroom.toml");
     let manifest = manifest
         .replace("value = \"127.0.0.1\"", &format!("value = \"{HOST}\""))
         .replace("{ mode = \"disable\" }", "{ mode = \"verify-full\", ca = \"rds.pem\" }");
     env.write("strongroom.toml", manifest);
+}
+
+#[test]
+fn through_a_tunnel_the_certificate_is_still_the_servers_and_a_resume_knows_the_way() {
+    let (runtime, cluster, env) = local("alternating");
+    proven(&cluster, &env);
     let via = format!("--via 127.0.0.1:{}", cluster.port());
     env.run(&format!("rotate database --setup {via}")).success();
     let output = env.run("rotate database");
@@ -153,12 +159,7 @@ impl Tunnel {
 #[test]
 fn what_goes_on_goes_another_way_where_that_is_said() {
     let (runtime, cluster, env) = local("alternating");
-    std::fs::copy(cluster.authority(), env.path("rds.pem")).unwrap();
-    let manifest = env.read("strongroom.toml");
-    let manifest = manifest
-        .replace("value = \"127.0.0.1\"", &format!("value = \"{HOST}\""))
-        .replace("{ mode = \"disable\" }", "{ mode = \"verify-full\", ca = \"rds.pem\" }");
-    env.write("strongroom.toml", manifest);
+    proven(&cluster, &env);
     let (tunnel, other) = (Tunnel::to(&cluster), format!("--via 127.0.0.1:{}", cluster.port()));
     env.run(&format!("rotate database --setup {other}")).success();
     runtime.block_on(cluster.sql("ALTER ROLE app_b CONNECTION LIMIT 0"));

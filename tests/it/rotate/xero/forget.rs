@@ -35,17 +35,9 @@ fn stopped(at: At) -> Site {
         At::Answer => put(4),
         At::Token => put(5),
     }
-    assert_eq!(site.run_known("rotate xero/1 --yes", &id).code, None, "it was killed");
-    site.cloud.heal();
-    site.xero.heal();
-    site.lease_ends();
+    site.is_killed("rotate xero/1 --yes", &id);
     assert_eq!(site.unfinished(), 1);
     site
-}
-
-fn delete_tokens(site: &Site) {
-    let words = "delete xero/1/refresh_token xero/1/access_token xero/1/token_expires_at --yes";
-    let _ = site.elsewhere().env.run(words).success();
 }
 
 fn said(output: &Output, text: &str) {
@@ -90,7 +82,7 @@ fn a_refresh_whose_instance_was_deleted_says_what_is_given_up_and_is_in_nobodys_
         (At::Token, "the only token that Xero takes"),
     ] {
         let site = stopped(at);
-        delete_tokens(&site);
+        site.delete_first();
         let output = site.env.run("resume --yes");
         assert_eq!(output.code, Some(1), "{at:?}: {}", output.stderr);
         said(&output, "`strongroom undo 2");

@@ -213,6 +213,21 @@ impl Site {
         self.env.finish_known(command, b"", |known| id.set(known).unwrap())
     }
 
+    /// A run that is killed, by whoever has the handle; the faults heal, and its lease ends.
+    #[track_caller]
+    pub(super) fn is_killed(&self, words: &str, id: &Arc<OnceLock<u32>>) {
+        assert_eq!(self.run_known(words, id).code, None, "it was killed");
+        self.cloud.heal();
+        self.xero.heal();
+        self.lease_ends();
+    }
+
+    /// The tokens of the first instance are deleted on another host, which knows of nothing that is under way here.
+    pub(super) fn delete_first(&self) {
+        let words = "delete xero/1/refresh_token xero/1/access_token xero/1/token_expires_at --yes";
+        let _ = self.elsewhere().env.run(words).success();
+    }
+
     /// The lease of a killed process ends.
     pub(super) fn lease_ends(&self) {
         self.cloud.world(|world| {

@@ -19,17 +19,9 @@ fn stopped(answered: bool) -> Site {
         true => site.cloud.fault("ssm:PutParameter", 5..=5, Fault::KillAfter(kill)),
         false => site.xero.fault(local::TOKEN, 1..=1, Effect::Afterwards(kill)),
     }
-    assert_eq!(site.run_known("rotate xero/1 --yes", &id).code, None, "it was killed");
-    site.cloud.heal();
-    site.xero.heal();
-    site.lease_ends();
+    site.is_killed("rotate xero/1 --yes", &id);
     assert_eq!(site.unfinished(), 1);
     site
-}
-
-fn delete_first(site: &Site) {
-    let words = "delete xero/1/refresh_token xero/1/access_token xero/1/token_expires_at --yes";
-    let _ = site.elsewhere().env.run(words).success();
 }
 
 #[test]
@@ -38,7 +30,7 @@ fn the_others_go_on_with_it_here() {
         for deleted in [true, false] {
             let site = stopped(true);
             match deleted {
-                true => delete_first(&site),
+                true => site.delete_first(),
                 false => drop(site.connect("1", "somebody", "Other Ltd")),
             }
             let theirs = (!deleted).then(|| site.tokens("1").refresh);
@@ -91,16 +83,12 @@ fn a_token_that_another_host_may_have_used_up_stays_in_doubt_whoever_dies_next()
     let site = Site::connected("ssm");
     let id = Arc::new(OnceLock::new());
     site.xero.fault(local::TOKEN, 1..=1, Effect::Afterwards(signal(&id, Signal::KILL)));
-    assert_eq!(site.run_known("rotate xero --yes", &id).code, None);
-    site.xero.heal();
-    site.lease_ends();
+    site.is_killed("rotate xero --yes", &id);
     let other = site.elsewhere();
     let id = Arc::new(OnceLock::new());
     // Puts: 1 the lease, 2 the time put back, 3 the intent.
     site.cloud.fault("ssm:PutParameter", 3..=3, Fault::KillAfter(signal(&id, Signal::KILL)));
-    assert_eq!(other.run_known("rotate xero --yes", &id).code, None);
-    site.cloud.heal();
-    site.lease_ends();
+    other.is_killed("rotate xero --yes", &id);
     site.put("1", "client_secret", "wrong");
     let output = other.env.run("resume --yes");
     assert_eq!(output.code, Some(8), "{}", output.stderr);
@@ -116,9 +104,7 @@ fn until_when_the_old_token_works_is_counted_from_its_first_use() {
     let site = Site::connected("ssm");
     let id = Arc::new(OnceLock::new());
     site.xero.fault(local::TOKEN, 1..=1, Effect::Afterwards(signal(&id, Signal::KILL)));
-    assert_eq!(site.run_known("rotate xero --yes", &id).code, None);
-    site.xero.heal();
-    site.lease_ends();
+    site.is_killed("rotate xero --yes", &id);
     // As if that had been twenty minutes ago.
     let record = site.record("1").unwrap();
     let first = record.split("\"first\":").nth(1).unwrap().split(',').next().unwrap().parse::<i64>().unwrap();
